@@ -1,0 +1,84 @@
+"""Dialects: the only place where an attribute name is spelt. One file per vocabulary.
+
+A dialect says whether it recognises a span and what it can read of it. `translate` asks every dialect that matches and
+takes each field from the first that answers it, because real spans mix vocabularies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from agentops_otel.facts import SessionFacts
+from agentops_otel.records import Json, Message, Usage
+from agentops_otel.spans import FlatSpan
+
+Kind = Literal["session", "marker", "llms", "tools", "actions", "apis", "errors", "ignore"]
+"""What a span is. "session" is the root span of a session, "marker" only carries session facts, "ignore" is a span that
+repeats another (a pending span, a log twin) and becomes nothing."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a dialect read of one span; None means that this dialect does not say.
+
+    `usage` is in disjoint buckets: the dialect knows whether its vocabulary counts cached tokens inside the input.
+    `consumed` names the attributes that were read, so that the others survive in `Event.extra`.
+    """
+
+    kind: Kind | None = None
+    name: str | None = None
+    session_id: str | None = None
+    event_id: str | None = None
+    revision: int | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+    params: Json = None
+    returns: Json = None
+    truncated: bool | None = None
+    # model calls
+    operation: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    request_model: str | None = None
+    response_id: str | None = None
+    prompt: list[Message] | Json = None
+    completion: list[Message] | Json = None
+    usage: Usage | None = None
+    cost: Decimal | None = None
+    time_to_first_token_ms: float | None = None
+    finish_reasons: tuple[str, ...] | None = None
+    estimated: bool | None = None
+    # tools, actions
+    logs: Json = None
+    action_type: str | None = None
+    screenshot: str | None = None
+    # apis
+    method: str | None = None
+    target: str | None = None
+    status: str | None = None
+    # errors
+    error_type: str | None = None
+    code: str | None = None
+    details: Json = None
+    trigger_event_id: str | None = None
+    trigger_event_type: str | None = None
+    # sessions
+    session: SessionFacts | None = None
+
+    consumed: set[str] = field(default_factory=set)
+
+
+class Dialect(Protocol):
+    """One vocabulary of attributes. Stateless; `read` never raises on malformed values, it leaves the field None."""
+
+    name: str
+
+    def matches(self, span: FlatSpan) -> bool:
+        """Whether the span speaks this vocabulary at all; cheap."""
+        ...
+
+    def read(self, span: FlatSpan) -> Reading:
+        """What this vocabulary says of the span."""
+        ...

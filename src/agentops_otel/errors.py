@@ -1,0 +1,52 @@
+"""Every exception this package raises, and when.
+
+    AgentOpsError
+    ├── ConfigurationError        a setting has a value that cannot be used         (also a ValueError)
+    ├── InvalidValueError         an argument of a call cannot be used              (also a ValueError)
+    ├── SessionNotFoundError      no session has that id, or several share a prefix (also a LookupError)
+    └── StoreError                the store cannot be opened, read or written
+        ├── StoreCorruptError     the file is not a database, or damaged
+        ├── StoreReadOnlyError    the file or its folder cannot be written
+        ├── StoreFullError        the disk is full
+        └── StoreVersionError     the file was written by a newer version
+
+Each message names the value and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class AgentOpsError(Exception):
+    """Base of all exceptions of this package."""
+
+
+class ConfigurationError(AgentOpsError, ValueError):
+    """A setting has a value that cannot be used."""
+
+
+class InvalidValueError(AgentOpsError, ValueError):
+    """An argument of a call cannot be used."""
+
+
+class SessionNotFoundError(AgentOpsError, LookupError):
+    """No session has that id, or several share the prefix."""
+
+
+class StoreError(AgentOpsError):
+    """The store cannot be opened, read or written."""
+
+
+class StoreCorruptError(StoreError):
+    """The file is not a database, or it is damaged."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The file or its folder cannot be written."""
+
+
+class StoreFullError(StoreError):
+    """The disk is full."""
+
+
+class StoreVersionError(StoreError):
+    """The file was written by a newer version of this package."""

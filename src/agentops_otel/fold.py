@@ -1,0 +1,229 @@
+"""The fold: facts to records. Pure; its laws are in docs/architecture.md and proven by property tests.
+
+`join` is commutative, associative and idempotent, so any permutation, duplication and partition of the same facts over
+any number of processes gives the same records. A store keeps the joined `SessionFacts` of a session, one surviving
+`EventFact` per event id, and the sum of their statistics; `Fold` does the same in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from agentops_otel.facts import EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts
+from agentops_otel.records import Agent, Event, Process, Session, Statistics, to_json, total
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+FRESH_NS = 180 * 1_000_000_000
+"""A session whose processes cannot be looked at from here counts as running for this long after its last activity."""
+
+Liveness = Callable[[ProcessKey, ProcessFacts], "bool | None"]
+"""Tells whether a process is alive; None where that cannot be known, as on another host."""
+
+
+def unknown_liveness(key: ProcessKey, process: ProcessFacts) -> bool | None:
+    """The liveness of a reader that cannot look at any process."""
+    return None
+
+
+# --- session facts ---------------------------------------------------------------------------------------------------
+
+
+def join(a: SessionFacts, b: SessionFacts) -> SessionFacts:
+    """What `a` and `b` say together of the same session."""
+    tags_set = _latest(a.tags_set, b.tags_set)
+    added = a.tags_added | b.tags_added
+    if tags_set is not None:
+        added = frozenset(one for one in added if one[0] > tags_set[0])
+    return SessionFacts(
+        session_id=a.session_id,
+        start_ns=_least(a.start_ns, b.start_ns),
+        activity_ns=_latest(a.activity_ns, b.activity_ns),
+        end=_latest(a.end, b.end),
+        tags_set=tags_set,
+        tags_added=added,
+        video=_latest(a.video, b.video),
+        processes=_join_maps(a.processes, b.processes, _join_process),
+        agents=_join_maps(a.agents, b.agents, max),
+    )
+
+
+def _least(a: int | None, b: int | None) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
+
+
+def _latest(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b)
+
+
+def _join_maps(a: Mapping[_K, _V], b: Mapping[_K, _V], merge: Callable[[_V, _V], _V]) -> Mapping[_K, _V]:
+    if not a or not b:
+        return a or b
+    return {**a, **b, **{key: merge(a[key], b[key]) for key in a.keys() & b.keys()}}
+
+
+def _join_process(a: ProcessFacts, b: ProcessFacts) -> ProcessFacts:
+    return ProcessFacts(
+        boot_id=max(a.boot_id, b.boot_id),
+        seen_ns=max(a.seen_ns, b.seen_ns),
+        ended_ns=max(a.ended_ns, b.ended_ns),
+        dropped=max(a.dropped, b.dropped),
+        host_env=_latest(a.host_env, b.host_env),
+    )
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def survivor(a: EventFact, b: EventFact) -> EventFact:
+    """Which of two facts about the same event stays: the higher revision; of equal ones the same for every reader."""
+    if a.revision != b.revision:
+        return a if a.revision > b.revision else b
+    if a.event == b.event:
+        return a
+    return max(a, b, key=canonical)
+
+
+def canonical(fact: EventFact) -> str:
+    """The event as JSON text with sorted keys: equal for equal events, and ordered."""
+    return json.dumps(to_json(fact.event), sort_keys=True, default=repr)
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def session_record(
+    project_id: str,
+    facts: SessionFacts,
+    statistics: Statistics,
+    now_ns: int,
+    liveness: Liveness = unknown_liveness,
+) -> Session:
+    """The session these facts describe, as seen at `now_ns`.
+
+    Without an end of its own a session is running while one of its processes is, and Indeterminate with a reason
+    afterwards.
+    """
+    end, running, reason, end_ns = facts.end, False, None, None
+    if end is not None:
+        reason, end_ns = end.reason or None, end.at_ns
+    else:
+        running = _is_running(facts, now_ns, liveness)
+        if not running:
+            reason, end_ns = _why_it_stopped(facts)
+    return Session(
+        project_id=project_id,
+        session_id=facts.session_id,
+        init_timestamp=facts.start_ns,
+        end_timestamp=end_ns,
+        last_activity_at=facts.activity_ns,
+        end_state=end.state if end is not None else "Indeterminate",
+        end_state_reason=reason,
+        is_running=running,
+        tags=tags_of(facts),
+        video=facts.video[1] if facts.video else None,
+        host_env=_host_env(facts),
+        processes=tuple(_process_record(key, facts.processes[key]) for key in sorted(facts.processes)),
+        agents=tuple(Agent(agent_id=agent, name=facts.agents[agent][1] or None) for agent in sorted(facts.agents)),
+        statistics=statistics + Statistics(dropped=sum(process.dropped for process in facts.processes.values())),
+    )
+
+
+def tags_of(facts: SessionFacts) -> tuple[str, ...]:
+    """The last replacement, followed by what was added after it, without duplicates."""
+    tags = list(facts.tags_set[1]) if facts.tags_set else []
+    for _, added in sorted(facts.tags_added):
+        tags.extend(added)
+    return tuple(dict.fromkeys(tags))
+
+
+def _is_running(facts: SessionFacts, now_ns: int, liveness: Liveness) -> bool:
+    unseen = not facts.processes
+    for key, process in facts.processes.items():
+        if process.ended_ns:
+            continue
+        alive = liveness(key, process)
+        if alive:
+            return True
+        unseen = unseen or alive is None
+    return unseen and now_ns - (facts.activity_ns or 0) < FRESH_NS
+
+
+def _why_it_stopped(facts: SessionFacts) -> tuple[str | None, int | None]:
+    """The reason and the end time of a session that nobody ended; the end time only if every process said goodbye."""
+    if not facts.processes:
+        return None, None
+    died = sorted(key for key, process in facts.processes.items() if not process.ended_ns)
+    if died:
+        return f"process {died[0].pid} on host {died[0].host} ended without closing the session", None
+    ended_ns, last = max((process.ended_ns, key) for key, process in facts.processes.items())
+    return f"process {last.pid} on host {last.host} exited without ending the session", ended_ns
+
+
+def _host_env(facts: SessionFacts) -> Mapping[str, Any] | None:
+    """The host environment of the process that joined first."""
+    known = [process.host_env for process in facts.processes.values() if process.host_env]
+    return json.loads(min(known).text) if known else None
+
+
+def _process_record(key: ProcessKey, process: ProcessFacts) -> Process:
+    return Process(
+        host=key.host,
+        pid=key.pid,
+        started_at=key.started_ns,
+        boot_id=process.boot_id or None,
+        seen_at=process.seen_ns or None,
+        ended_at=process.ended_ns or None,
+        dropped=process.dropped,
+        host_env=json.loads(process.host_env.text) if process.host_env else None,
+    )
+
+
+def event_order(event: Event) -> tuple[int, str]:
+    """Events are read by start, then id."""
+    return event.init_timestamp, event.event_id
+
+
+class Fold:
+    """The records of any number of sessions, kept in memory. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, SessionFacts] = {}
+        self._events: dict[str, dict[str, EventFact]] = {}
+
+    def add(self, facts: Iterable[Fact]) -> None:
+        """Take facts in; any order, any number of times."""
+        for fact in facts:
+            session_id = fact.session_id
+            if isinstance(fact, SessionFacts):
+                known = self._sessions.get(session_id)
+                self._sessions[session_id] = join(known, fact) if known else fact
+                continue
+            events = self._events.setdefault(session_id, {})
+            seen = events.get(fact.event.event_id)
+            events[fact.event.event_id] = survivor(seen, fact) if seen else fact
+
+    def session_ids(self) -> list[str]:
+        """Every session there is a fact about."""
+        return sorted(self._sessions.keys() | self._events.keys())
+
+    def session(
+        self, session_id: str, now_ns: int, project_id: str = "default", liveness: Liveness = unknown_liveness
+    ) -> Session | None:
+        """The record of one session, None if nothing is known of it."""
+        if session_id not in self._sessions and session_id not in self._events:
+            return None
+        facts = self._sessions.get(session_id, SessionFacts(session_id))
+        statistics = total(Statistics.of(event) for event in self.events(session_id))
+        return session_record(project_id, facts, statistics, now_ns, liveness)
+
+    def events(self, session_id: str) -> list[Event]:
+        """The surviving events of one session, by start, then id."""
+        return sorted((fact.event for fact in self._events.get(session_id, {}).values()), key=event_order)
