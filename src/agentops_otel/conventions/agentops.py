@@ -1,0 +1,263 @@
+"""Our own vocabulary: sessions, their markers, and what an event carries beyond the GenAI conventions.
+
+A *marker* is a span of zero length that carries only session facts: that it started, tags, a video, an agent, an end.
+Markers are exported at once, so an unfinished session is visible, survives `kill -9` and travels through any collector.
+The root span of a session repeats what it knows when it ends.
+Source: this project, version 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from agentops_otel.conventions import Reading
+from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
+from agentops_otel.records import END_STATES, EVENT_TYPES, EndState, Json
+from agentops_otel.spans import AnyValue, FlatSpan
+from agentops_otel.values import dumps, loads
+
+SESSION_ID = "agentops.session.id"
+SPAN_KIND = "agentops.span.kind"
+KIND_SESSION = "session"
+KIND_MARKER = "marker"
+
+STARTED = "agentops.session.started"
+TAGS = "agentops.session.tags"
+TAGS_ADDED = "agentops.session.tags_added"
+VIDEO = "agentops.session.video"
+END_STATE = "agentops.session.end_state"
+END_STATE_REASON = "agentops.session.end_state_reason"
+END_RANK = "agentops.session.end_rank"
+
+PROCESS_HOST = "agentops.process.host"
+PROCESS_PID = "agentops.process.pid"
+PROCESS_STARTED = "agentops.process.started_ns"
+PROCESS_BOOT = "agentops.process.boot_id"
+PROCESS_ENDED = "agentops.process.ended"
+PROCESS_DROPPED = "agentops.process.dropped"
+HOST_ENV = "agentops.host_env"
+
+AGENT_ID = "agentops.agent.id"
+AGENT_NAME = "agentops.agent.name"
+
+EVENT_ID = "agentops.event.id"
+EVENT_TYPE = "agentops.event.type"
+EVENT_NAME = "agentops.event.name"
+EVENT_REVISION = "agentops.event.revision"
+EVENT_TRUNCATED = "agentops.event.truncated"
+EVENT_COST = "agentops.event.cost"
+PARAMS = "agentops.event.params"
+RETURNS = "agentops.event.returns"
+LOGS = "agentops.event.logs"
+ACTION_TYPE = "agentops.action.type"
+SCREENSHOT = "agentops.action.screenshot"
+USAGE_ESTIMATED = "agentops.usage.estimated"
+PROMPT = "agentops.llm.prompt"
+COMPLETION = "agentops.llm.completion"
+ERROR_TYPE = "agentops.error.type"
+ERROR_CODE = "agentops.error.code"
+ERROR_DETAILS = "agentops.error.details"
+TRIGGER_EVENT_ID = "agentops.error.trigger_event_id"
+TRIGGER_EVENT_TYPE = "agentops.error.trigger_event_type"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessMark:
+    """What a process says of itself: who it is, that it ended, how many spans it had to drop so far."""
+
+    key: ProcessKey
+    boot_id: str = ""
+    ended: bool = False
+    dropped: int = 0
+    host_env: Json = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """What a marker or a root span says of its session. Unset fields say nothing."""
+
+    started: bool = False
+    tags_set: Sequence[str] | None = None
+    tags_added: Sequence[str] | None = None
+    video: str | None = None
+    end_state: EndState | None = None
+    end_state_reason: str | None = None
+    end_rank: int = EndRank.EXPLICIT
+    process: ProcessMark | None = None
+    agent: tuple[str, str] | None = None
+
+    def attributes(self, session_id: str, kind: str = KIND_MARKER) -> dict[str, AnyValue]:
+        """The span attributes that say this. The session id stands last: the SDK evicts the oldest first."""
+        out: dict[str, AnyValue] = {SPAN_KIND: kind}
+        if self.started:
+            out[STARTED] = True
+        if self.tags_set is not None:
+            out[TAGS] = list(self.tags_set)
+        if self.tags_added:
+            out[TAGS_ADDED] = list(self.tags_added)
+        if self.video is not None:
+            out[VIDEO] = self.video
+        if self.end_state is not None:
+            out |= {END_STATE: self.end_state, END_RANK: int(self.end_rank)}
+            if self.end_state_reason:
+                out[END_STATE_REASON] = self.end_state_reason
+        if self.agent is not None:
+            out[AGENT_ID], out[AGENT_NAME] = self.agent
+        if self.process is not None:
+            out |= _process_attributes(self.process)
+        out[SESSION_ID] = session_id
+        return out
+
+
+def _process_attributes(process: ProcessMark) -> dict[str, AnyValue]:
+    out: dict[str, AnyValue] = {
+        PROCESS_HOST: process.key.host,
+        PROCESS_PID: process.key.pid,
+        PROCESS_STARTED: process.key.started_ns,
+    }
+    if process.boot_id:
+        out[PROCESS_BOOT] = process.boot_id
+    if process.ended:
+        out[PROCESS_ENDED] = True
+    if process.dropped:
+        out[PROCESS_DROPPED] = process.dropped
+    if process.host_env is not None:
+        out[HOST_ENV] = dumps(process.host_env)
+    return out
+
+
+@dataclass(frozen=True)
+class AgentOpsDialect:
+    """Reads what `Marker.attributes` and our own events write."""
+
+    name: str = field(default="agentops")
+
+    def matches(self, span: FlatSpan) -> bool:
+        """Every span of ours, and every span stamped with a session of ours."""
+        return SESSION_ID in span.attributes or EVENT_TYPE in span.attributes
+
+    def read(self, span: FlatSpan) -> Reading:
+        """The session id and agent; session facts of markers and roots; the event fields we write."""
+        attributes = span.attributes
+        reading = Reading(
+            session_id=_text(attributes.get(SESSION_ID)),
+            agent_id=_text(attributes.get(AGENT_ID)),
+            agent_name=_text(attributes.get(AGENT_NAME)),
+        )
+        kind = attributes.get(SPAN_KIND)
+        if kind in (KIND_SESSION, KIND_MARKER):
+            reading.kind = "session" if kind == KIND_SESSION else "marker"
+            reading.session = _session_facts(span, reading)
+        _read_event(attributes, reading)
+        reading.consumed.update(key for key in attributes if key in _OURS)
+        return reading
+
+
+def _session_facts(span: FlatSpan, reading: Reading) -> SessionFacts:
+    attributes = span.attributes
+    stamp = Stamp(span.end_ns, span.span_id)
+    tags, added = _texts(attributes.get(TAGS)), _texts(attributes.get(TAGS_ADDED))
+    video = _text(attributes.get(VIDEO))
+    return SessionFacts(
+        session_id=reading.session_id or "",
+        start_ns=span.start_ns if attributes.get(STARTED) else None,
+        activity_ns=span.end_ns,
+        end=_end(attributes, stamp),
+        tags_set=(stamp, tags) if tags is not None else None,
+        tags_added=frozenset([(stamp, added)] if added else ()),
+        video=(stamp, video) if video is not None else None,
+        processes=_processes(attributes, stamp),
+        agents={reading.agent_id: (stamp, reading.agent_name or "")} if reading.agent_id else {},
+    )
+
+
+def _end(attributes: Any, stamp: Stamp) -> End | None:
+    state = attributes.get(END_STATE)
+    if state not in END_STATES:
+        return None
+    rank = attributes.get(END_RANK)
+    reason = _text(attributes.get(END_STATE_REASON)) or ""
+    return End(rank if isinstance(rank, int) else EndRank.EXPLICIT, *stamp, state, reason)
+
+
+def _processes(attributes: Any, stamp: Stamp) -> dict[ProcessKey, ProcessFacts]:
+    host, pid, started = (attributes.get(name) for name in (PROCESS_HOST, PROCESS_PID, PROCESS_STARTED))
+    if not (isinstance(host, str) and isinstance(pid, int) and isinstance(started, int)):
+        return {}
+    env, dropped = attributes.get(HOST_ENV), attributes.get(PROCESS_DROPPED)
+    facts = ProcessFacts(
+        boot_id=_text(attributes.get(PROCESS_BOOT)) or "",
+        seen_ns=stamp.at_ns,
+        ended_ns=stamp.at_ns if attributes.get(PROCESS_ENDED) else 0,
+        dropped=dropped if isinstance(dropped, int) else 0,
+        host_env=HostEnv(stamp, env) if isinstance(env, str) and isinstance(loads(env), dict) else None,
+    )
+    return {ProcessKey(host, pid, started): facts}
+
+
+def _read_event(attributes: Any, reading: Reading) -> None:
+    if attributes.get(EVENT_TYPE) in EVENT_TYPES:
+        reading.kind = attributes[EVENT_TYPE]
+    for name, field_name in _TEXT_FIELDS.items():
+        if name in attributes:
+            setattr(reading, field_name, _text(attributes[name]))
+    for name, field_name in _JSON_FIELDS.items():
+        if name in attributes:
+            setattr(reading, field_name, loads(attributes[name]))
+    revision, cost = attributes.get(EVENT_REVISION), attributes.get(EVENT_COST)
+    reading.revision = revision if isinstance(revision, int) else None
+    reading.truncated = True if attributes.get(EVENT_TRUNCATED) is True else None
+    reading.estimated = True if attributes.get(USAGE_ESTIMATED) is True else None
+    reading.cost = _decimal(cost) if cost is not None else None
+
+
+_TEXT_FIELDS = {
+    EVENT_ID: "event_id",
+    EVENT_NAME: "name",
+    ACTION_TYPE: "action_type",
+    SCREENSHOT: "screenshot",
+    ERROR_TYPE: "error_type",
+    ERROR_CODE: "code",
+    TRIGGER_EVENT_ID: "trigger_event_id",
+    TRIGGER_EVENT_TYPE: "trigger_event_type",
+}
+_JSON_FIELDS = {
+    PARAMS: "params",
+    RETURNS: "returns",
+    LOGS: "logs",
+    PROMPT: "prompt",
+    COMPLETION: "completion",
+    ERROR_DETAILS: "details",
+}
+_OURS = frozenset(
+    {
+        *(SESSION_ID, SPAN_KIND, STARTED, TAGS, TAGS_ADDED, VIDEO, END_STATE, END_STATE_REASON, END_RANK),
+        *(PROCESS_HOST, PROCESS_PID, PROCESS_STARTED, PROCESS_BOOT, PROCESS_ENDED, PROCESS_DROPPED, HOST_ENV),
+        *(AGENT_ID, AGENT_NAME, EVENT_TYPE, EVENT_REVISION, EVENT_TRUNCATED, EVENT_COST, USAGE_ESTIMATED),
+        *_TEXT_FIELDS,
+        *_JSON_FIELDS,
+    }
+)
+
+
+def _text(value: AnyValue) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: AnyValue) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, (list, tuple)):
+        return None
+    return tuple(str(item) for item in value)
+
+
+def _decimal(value: AnyValue) -> Decimal | None:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
