@@ -46,8 +46,8 @@ class Message(TypedDict, total=False):
 class Usage:
     """Tokens of one model call in disjoint buckets: no token is in two of them. None is unknown, 0 is none.
 
-    `input` is uncached text input, `cache_write` the 5-minute kind, `output` visible text; prompt and completion totals
-    are derived.
+    `input` is uncached text input, `cache_write` the 5-minute kind, `output` visible text, `image` images in the
+    prompt; prompt and completion totals are derived.
     """
 
     input: int | None = None
@@ -59,6 +59,7 @@ class Usage:
     audio_in: int | None = None
     audio_out: int | None = None
     image: int | None = None
+    image_out: int | None = None
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -68,7 +69,7 @@ class Usage:
     @property
     def completion_tokens(self) -> int | None:
         """Every output token, reasoning included; None if no output bucket is known."""
-        return _known_sum(self.output, self.reasoning, self.audio_out)
+        return _known_sum(self.output, self.reasoning, self.audio_out, self.image_out)
 
     def __bool__(self) -> bool:
         return any(getattr(self, bucket) is not None for bucket in USAGE_BUCKETS)
