@@ -3,6 +3,7 @@
     AgentOpsError
     ├── ConfigurationError        a setting has a value that cannot be used         (also a ValueError)
     ├── InvalidValueError         an argument of a call cannot be used              (also a ValueError)
+    ├── DecodeError               bytes from outside are not what they claim to be  (also a ValueError)
     ├── SessionNotFoundError      no session has that id, or several share a prefix (also a LookupError)
     └── StoreError                the store cannot be opened, read or written
         ├── StoreCorruptError     the file is not a database, or damaged
@@ -26,6 +27,10 @@ class ConfigurationError(AgentOpsError, ValueError):
 
 class InvalidValueError(AgentOpsError, ValueError):
     """An argument of a call cannot be used."""
+
+
+class DecodeError(AgentOpsError, ValueError):
+    """Bytes from outside (a request, a file) are not what they claim to be; the message names the place."""
 
 
 class SessionNotFoundError(AgentOpsError, LookupError):

@@ -1,4 +1,7 @@
-"""FlatSpan: the one span shape. SDK spans, OTLP protobuf and OTLP JSON all become it; translate reads nothing else."""
+"""FlatSpan: the one span shape. SDK spans, OTLP protobuf and OTLP JSON all become it; translate reads nothing else.
+
+FlatLog is the same for log records.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,28 @@ class FlatSpan:
     session_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FlatLog:
+    """A log record. Ids as in FlatSpan, None where the record belongs to no span; times in nanoseconds, 0 if unknown.
+
+    `severity_number` is OpenTelemetry's, 1 to 24, 0 if unknown.
+    """
+
+    time_ns: int = 0
+    observed_ns: int = 0
+    severity_number: int = 0
+    severity_text: str | None = None
+    event_name: str | None = None
+    body: AnyValue = None
+    attributes: Mapping[str, AnyValue] = field(default_factory=dict)
+    trace_id: str | None = None
+    span_id: str | None = None
+    scope_name: str = ""
+    scope_version: str | None = None
+    resource: Mapping[str, AnyValue] = field(default_factory=dict)
+    dropped_attributes: int = 0
+
+
 class _Context(Protocol):
     trace_id: int
     span_id: int
@@ -114,7 +139,7 @@ def from_sdk(span: SdkSpan, session_id: str | None = None) -> FlatSpan:
         kind=span.kind.value + 1,
         attributes=span.attributes or _NOTHING,
         status_code=span.status.status_code.value,
-        status_message=span.status.description,
+        status_message=span.status.description or None,
         events=[SpanEvent(e.name, e.timestamp, e.attributes or _NOTHING) for e in span.events],
         links=[
             SpanLink(format(link.context.trace_id, "032x"), format(link.context.span_id, "016x"), link.attributes or {})
