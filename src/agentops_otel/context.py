@@ -59,6 +59,9 @@ class ActiveSessions:
         self._by_id: dict[str, ActiveSession] = {}
         self._by_trace: dict[int, ActiveSession] = {}
 
+    def __len__(self) -> int:
+        return len(self._by_id)
+
     def add(self, session: ActiveSession) -> None:
         """Make a session known."""
         self._by_id[session.key] = session

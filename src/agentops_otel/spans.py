@@ -122,10 +122,13 @@ class SdkSpan(Protocol):
     def dropped_attributes(self) -> int: ...
 
 
+STAMP = "_agentops_session_id"
+"""The Python attribute of a finished SDK span that keeps its session beside the span's attributes."""
+
 _NOTHING: Mapping[str, AnyValue] = {}
 
 
-def from_sdk(span: SdkSpan, session_id: str | None = None) -> FlatSpan:
+def from_sdk(span: SdkSpan) -> FlatSpan:
     """A finished SDK span as a FlatSpan. Attributes are read, not copied: the span must have ended."""
     context, parent, scope = span.context, span.parent, span.instrumentation_scope
     start_ns = span.start_time or 0
@@ -149,5 +152,5 @@ def from_sdk(span: SdkSpan, session_id: str | None = None) -> FlatSpan:
         scope_version=(scope.version or None) if scope is not None else None,
         resource=span.resource.attributes if span.resource is not None else _NOTHING,
         dropped_attributes=span.dropped_attributes,
-        session_id=session_id,
+        session_id=getattr(span, STAMP, None),
     )

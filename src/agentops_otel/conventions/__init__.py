@@ -6,6 +6,7 @@ takes each field from the first that answers it, because real spans mix vocabula
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -17,6 +18,29 @@ from agentops_otel.spans import FlatSpan
 Kind = Literal["session", "marker", "llms", "tools", "actions", "apis", "errors", "ignore"]
 """What a span is. "session" is the root span of a session, "marker" only carries session facts, "ignore" is a span that
 repeats another (a pending span, a log twin) and becomes nothing."""
+
+
+AGENT_PREFIXES = (
+    "gen_ai.",
+    "agentops.",
+    "openinference.",
+    "llm.",
+    "traceloop.",
+    "ai.",
+    "langfuse.",
+    "langsmith.",
+    "mlflow.",
+    "mcp.",
+    "pydantic_ai.",
+    "gcp.vertex.agent.",
+    "haystack.",
+)
+"""First words of the attribute names of every vocabulary about agents and models."""
+
+
+def is_agent_span(attributes: Iterable[str]) -> bool:
+    """Whether any of the attribute names belongs to a vocabulary about agents and models."""
+    return any(name.startswith(AGENT_PREFIXES) for name in attributes)
 
 
 @dataclass(slots=True)

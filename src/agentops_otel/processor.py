@@ -1,0 +1,120 @@
+"""AgentOpsSpanProcessor: stamps every span with its session when it starts, and hands it on when it has ended."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from agentops_otel import context as sessions
+from agentops_otel.conventions import agentops as names
+from agentops_otel.conventions import is_agent_span
+from agentops_otel.errors import StoreError
+from agentops_otel.guard import quietly, warn_once
+from agentops_otel.outbox import Outbox
+from agentops_otel.spans import STAMP
+
+MOST_OPEN_SPANS = 100_000
+"""Spans that were started and not ended are remembered up to this many; the oldest are forgotten first."""
+
+
+class SpanOutbox:
+    """Exports finished spans through a stock `SpanExporter`, on a thread of its own, and counts what it had to drop."""
+
+    def __init__(self, exporter: SpanExporter, *, capacity: int, delay_s: float) -> None:
+        self.exporter = exporter
+        self.dropped: dict[str, int] = {}
+        self._box: Outbox[ReadableSpan] = Outbox(
+            self._export, capacity=capacity, delay_s=delay_s, dropped=self._count, name="agentops-export"
+        )
+        self.put = self._box.put
+        self.call = self._box.call
+
+    def flush(self, timeout_s: float) -> bool:
+        """Export all that is queued; False if that took longer or failed."""
+        return self._box.flush(timeout_s)
+
+    def close(self, timeout_s: float) -> bool:
+        """Export what is queued, then shut the exporter down; False if something was left."""
+        flushed = self._box.close(timeout_s)
+        if flushed:
+            self.exporter.shutdown()
+        return flushed
+
+    def _export(self, batch: list[ReadableSpan]) -> None:
+        if self.exporter.export(batch) is not SpanExportResult.SUCCESS:
+            raise StoreError(f"{type(self.exporter).__name__} refused {len(batch)} spans")
+
+    def _count(self, span: ReadableSpan) -> None:
+        key = getattr(span, STAMP, "") or ""
+        self.dropped[key] = self.dropped.get(key, 0) + 1
+        warn_once("spans are dropped because the exporter cannot keep up; `agentops-otel doctor` tells how many")
+
+
+class AgentOpsSpanProcessor(SpanProcessor):
+    """Add it to any provider that takes span processors. Without outboxes it only stamps.
+
+    Spans of a session are handed on, and spans that speak a GenAI vocabulary; other spans of the host are not ours.
+    """
+
+    def __init__(self, *outboxes: SpanOutbox, warn_ambiguous: bool = True) -> None:
+        self._outboxes = outboxes
+        self._warn_ambiguous = warn_ambiguous
+        self._open: dict[int, str] = {}
+        self.seen = 0
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Decide to which session the span belongs, and write it on the span."""
+        with quietly("stamping a span"):
+            self._stamp(span, parent_context)
+
+    def _stamp(self, span: Span, parent_context: Context | None) -> None:
+        attributes = span.attributes or {}
+        key = attributes.get(names.SESSION_ID)
+        stamp: dict[str, Any] = {}
+        if key is None:
+            key = attributes.get("session.id")
+            if key is None:
+                session = sessions.current(parent_context)
+                if session is not None:
+                    key = session.key
+                    stamp[names.SESSION_ID] = key
+                elif self._warn_ambiguous and len(sessions.active) > 1:
+                    warn_once("several sessions are active and none is current: spans without a session stay alone")
+        agent = sessions.agent(parent_context)
+        if agent is not None and names.AGENT_ID not in attributes:
+            stamp[names.AGENT_ID], stamp[names.AGENT_NAME] = agent
+        if stamp:
+            span.set_attributes(stamp)
+        if key is not None and span.context is not None:
+            self._remember(span.context.span_id, str(key))
+
+    def _remember(self, span_id: int, key: str) -> None:
+        if len(self._open) >= MOST_OPEN_SPANS:
+            self._open.pop(next(iter(self._open)), None)
+        self._open[span_id] = key
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand the span on. The stamp goes along beside the attributes, which may have lost it."""
+        with quietly("queueing a span"):
+            self.seen += 1
+            key = self._open.pop(span.context.span_id, None) if span.context else None
+            if key is None and not is_agent_span(span.attributes or {}):
+                return
+            if key is not None:
+                setattr(span, STAMP, key)
+            urgent = names.SPAN_KIND in (span.attributes or {})
+            for outbox in self._outboxes:
+                outbox.put(span, urgent=urgent)
+
+    def shutdown(self) -> None:
+        """Called by the provider. The runtime closes the outboxes, within its own deadline."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export all that is queued, within the timeout."""
+        deadline = time.monotonic() + timeout_millis / 1000
+        flushed = [outbox.flush(max(0.0, deadline - time.monotonic())) for outbox in self._outboxes]
+        return all(flushed)
