@@ -48,7 +48,8 @@ class Reading:
     """What a dialect read of one span; None means that this dialect does not say.
 
     `usage` is in disjoint buckets: the dialect knows whether its vocabulary counts cached tokens inside the input.
-    `consumed` names the attributes that were read, so that the others survive in `Event.extra`.
+    `consumed` names the attributes and span events that were read, so that the others survive in `Event.extra`.
+    `marks` are sentences about what was contradictory or cut; they are kept in `Event.extra["otel"]`.
     """
 
     kind: Kind | None = None
@@ -92,12 +93,21 @@ class Reading:
     session: SessionFacts | None = None
 
     consumed: set[str] = field(default_factory=set)
+    marks: list[str] = field(default_factory=list)
 
 
 class Dialect(Protocol):
-    """One vocabulary of attributes. Stateless; `read` never raises on malformed values, it leaves the field None."""
+    """One vocabulary of attributes. Stateless; `read` never raises on malformed values, it leaves the field None.
 
-    name: str
+    `roots` are the first segments (`gen_ai` of `gen_ai.request.model`) of the attribute names it is made of; a span
+    without any of them is not asked about. A vocabulary that goes by span names or events has no roots.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def roots(self) -> frozenset[str]: ...
 
     def matches(self, span: FlatSpan) -> bool:
         """Whether the span speaks this vocabulary at all; cheap."""

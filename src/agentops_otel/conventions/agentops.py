@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from agentops_otel.conventions import Reading
+from agentops_otel.conventions.wire import loaded, text
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.records import END_STATES, EVENT_TYPES, EndState, Json
 from agentops_otel.spans import AnyValue, FlatSpan
@@ -134,18 +135,19 @@ class AgentOpsDialect:
     """Reads what `Marker.attributes` and our own events write."""
 
     name: str = field(default="agentops")
+    roots: frozenset[str] = frozenset({"agentops"})
 
     def matches(self, span: FlatSpan) -> bool:
         """Every span of ours, and every span stamped with a session of ours."""
-        return SESSION_ID in span.attributes or EVENT_TYPE in span.attributes
+        return not _OURS.isdisjoint(span.attributes)
 
     def read(self, span: FlatSpan) -> Reading:
         """The session id and agent; session facts of markers and roots; the event fields we write."""
         attributes = span.attributes
         reading = Reading(
-            session_id=_text(attributes.get(SESSION_ID)),
-            agent_id=_text(attributes.get(AGENT_ID)),
-            agent_name=_text(attributes.get(AGENT_NAME)),
+            session_id=text(attributes.get(SESSION_ID)),
+            agent_id=text(attributes.get(AGENT_ID)),
+            agent_name=text(attributes.get(AGENT_NAME)),
         )
         kind = attributes.get(SPAN_KIND)
         if kind in (KIND_SESSION, KIND_MARKER):
@@ -160,7 +162,7 @@ def _session_facts(span: FlatSpan, reading: Reading) -> SessionFacts:
     attributes = span.attributes
     stamp = Stamp(span.end_ns, span.span_id)
     tags, added = _texts(attributes.get(TAGS)), _texts(attributes.get(TAGS_ADDED))
-    video = _text(attributes.get(VIDEO))
+    video = text(attributes.get(VIDEO))
     return SessionFacts(
         session_id=reading.session_id or "",
         start_ns=span.start_ns if attributes.get(STARTED) else None,
@@ -179,7 +181,7 @@ def _end(attributes: Any, stamp: Stamp) -> End | None:
     if state not in END_STATES:
         return None
     rank = attributes.get(END_RANK)
-    reason = _text(attributes.get(END_STATE_REASON)) or ""
+    reason = text(attributes.get(END_STATE_REASON)) or ""
     return End(rank if isinstance(rank, int) else EndRank.EXPLICIT, *stamp, state, reason)
 
 
@@ -189,7 +191,7 @@ def _processes(attributes: Any, stamp: Stamp) -> dict[ProcessKey, ProcessFacts]:
         return {}
     env, dropped = attributes.get(HOST_ENV), attributes.get(PROCESS_DROPPED)
     facts = ProcessFacts(
-        boot_id=_text(attributes.get(PROCESS_BOOT)) or "",
+        boot_id=text(attributes.get(PROCESS_BOOT)) or "",
         seen_ns=stamp.at_ns,
         ended_ns=stamp.at_ns if attributes.get(PROCESS_ENDED) else 0,
         dropped=dropped if isinstance(dropped, int) else 0,
@@ -203,10 +205,10 @@ def _read_event(attributes: Any, reading: Reading) -> None:
         reading.kind = attributes[EVENT_TYPE]
     for name, field_name in _TEXT_FIELDS.items():
         if name in attributes:
-            setattr(reading, field_name, _text(attributes[name]))
+            setattr(reading, field_name, text(attributes[name]))
     for name, field_name in _JSON_FIELDS.items():
         if name in attributes:
-            setattr(reading, field_name, loads(attributes[name]))
+            setattr(reading, field_name, loaded(attributes[name]))
     revision, cost = attributes.get(EVENT_REVISION), attributes.get(EVENT_COST)
     reading.revision = revision if isinstance(revision, int) else None
     reading.truncated = True if attributes.get(EVENT_TRUNCATED) is True else None
@@ -241,10 +243,6 @@ _OURS = frozenset(
         *_JSON_FIELDS,
     }
 )
-
-
-def _text(value: AnyValue) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _texts(value: AnyValue) -> tuple[str, ...] | None:

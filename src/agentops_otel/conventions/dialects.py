@@ -1,0 +1,27 @@
+"""The list of dialects, in the order in which they are believed."""
+
+from __future__ import annotations
+
+import functools
+
+from agentops_otel.conventions import Dialect
+from agentops_otel.conventions.agentops import AgentOpsDialect
+from agentops_otel.conventions.genai import GenAIDialect
+from agentops_otel.conventions.general import GeneralDialect
+from agentops_otel.spans import FlatSpan
+
+DIALECTS: tuple[Dialect, ...] = (AgentOpsDialect(), GeneralDialect(), GenAIDialect())
+"""Every vocabulary that is read. Of those that answer a field the first wins."""
+
+_ROOTS: frozenset[str] = frozenset().union(*(dialect.roots for dialect in DIALECTS))
+
+
+def dialects_of(span: FlatSpan) -> list[Dialect]:
+    """The dialects that recognise the span, the most believed first."""
+    roots = _ROOTS.intersection([name.partition(".")[0] for name in span.attributes])
+    return [dialect for dialect in _speakers(roots) if dialect.matches(span)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _speakers(roots: frozenset[str]) -> tuple[Dialect, ...]:
+    return tuple(dialect for dialect in DIALECTS if not dialect.roots or dialect.roots & roots)

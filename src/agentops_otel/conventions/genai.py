@@ -1,0 +1,211 @@
+"""The GenAI semantic conventions of OpenTelemetry, with the names of 1.28 to 1.36 beside the current ones.
+
+Input tokens include cached ones, output tokens include reasoning. Conventions that a span event or a log record carries
+(the "events" form) are read in `genai_events`, the numbered form before 1.28 in `indexed`.
+Source: opentelemetry-util-genai 1.3b0; semantic conventions 1.28 to 1.37, docs/gen-ai.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentops_otel.conventions import Kind, Reading
+from agentops_otel.conventions.messages import messages, system_message
+from agentops_otel.conventions.names import finish_reason, provider
+from agentops_otel.conventions.wire import (
+    Places,
+    Rule,
+    label,
+    milliseconds,
+    parsed,
+    plain,
+    session_id,
+    take,
+    take_usage,
+    text,
+    texts,
+)
+from agentops_otel.records import Json
+from agentops_otel.spans import AnyValue, FlatSpan
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+SYSTEM = "gen_ai.system"
+REQUEST_MODEL = "gen_ai.request.model"
+RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_ID = "gen_ai.response.id"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+CONVERSATION_ID = "gen_ai.conversation.id"
+REQUEST = "gen_ai.request."
+OUTPUT_TYPE = "gen_ai.output.type"
+TOOL_DEFINITIONS = "gen_ai.tool.definitions"
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_ARGUMENTS = "gen_ai.tool.call.arguments"
+TOOL_RESULT = "gen_ai.tool.call.result"
+AGENT_ID = "gen_ai.agent.id"
+AGENT_NAME = "gen_ai.agent.name"
+WORKFLOW_NAME = "gen_ai.workflow.name"
+RETRIEVAL_QUERY = "gen_ai.retrieval.query.text"
+RETRIEVAL_DOCUMENTS = "gen_ai.retrieval.documents"
+
+INPUT_TOKENS = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS = "gen_ai.usage.cache_write.input_tokens"
+CACHE_WRITE_1H_TOKENS = "agentops.usage.cache_write_1h.input_tokens"
+"""The share of the cache writes that is kept for an hour; the conventions have no name for it."""
+REASONING_TOKENS = "gen_ai.usage.reasoning.output_tokens"
+AUDIO_INPUT_TOKENS = "gen_ai.usage.audio.input_tokens"
+AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens"
+IMAGE_INPUT_TOKENS = "gen_ai.usage.image.input_tokens"
+IMAGE_OUTPUT_TOKENS = "gen_ai.usage.image.output_tokens"
+
+KINDS: dict[str, Kind] = {
+    "chat": "llms",
+    "text_completion": "llms",
+    "completion": "llms",
+    "generate_content": "llms",
+    "responses": "llms",
+    "embeddings": "llms",
+    "embedding": "llms",
+    "rerank": "llms",
+    "image_generation": "llms",
+    "speech": "llms",
+    "transcription": "llms",
+    "moderation": "llms",
+    "execute_tool": "tools",
+    "retrieval": "tools",
+    "invoke_agent": "actions",
+    "create_agent": "actions",
+    "invoke_workflow": "actions",
+    "fetch_response": "actions",
+}
+"""What an operation is. `fetch_response` reads back an answer that was paid for before, so it is no model call."""
+
+_USAGE: Places = {
+    "prompt": (INPUT_TOKENS,),
+    "completion": (OUTPUT_TOKENS,),
+    "cache_read": (CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
+    "cache_write": (
+        *(CACHE_WRITE_TOKENS, "gen_ai.usage.cache_creation.input_tokens"),
+        *("gen_ai.usage.cache_creation_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
+    ),
+    "cache_write_1h": (CACHE_WRITE_1H_TOKENS,),
+    "reasoning": (REASONING_TOKENS, "gen_ai.usage.reasoning_tokens", "gen_ai.usage.thinking_tokens"),
+    "audio_in": (AUDIO_INPUT_TOKENS,),
+    "audio_out": (AUDIO_OUTPUT_TOKENS,),
+    "image": (IMAGE_INPUT_TOKENS,),
+    "image_out": (IMAGE_OUTPUT_TOKENS,),
+}
+_CALL: tuple[Rule, ...] = (
+    ("provider", provider, (PROVIDER, SYSTEM)),
+    ("model", label, (RESPONSE_MODEL,)),
+    ("request_model", label, (REQUEST_MODEL,)),
+    ("response_id", label, (RESPONSE_ID,)),
+    ("finish_reasons", texts, (FINISH_REASONS, "gen_ai.response.finish_reason")),
+    ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
+)
+_TOOL: tuple[Rule, ...] = (
+    ("name", label, (TOOL_NAME,)),
+    ("params", parsed, (TOOL_ARGUMENTS,)),
+    ("returns", parsed, (TOOL_RESULT,)),
+)
+_RETRIEVAL: tuple[Rule, ...] = (
+    ("params", text, (RETRIEVAL_QUERY,)),
+    ("returns", parsed, (RETRIEVAL_DOCUMENTS,)),
+)
+_EVERYWHERE: tuple[Rule, ...] = (
+    ("operation", label, (OPERATION,)),
+    ("session_id", session_id, (CONVERSATION_ID,)),
+    ("agent_id", label, (AGENT_ID,)),
+    ("agent_name", label, (AGENT_NAME,)),
+)
+
+
+@dataclass(frozen=True)
+class GenAIDialect:
+    """The current conventions, read by the kind of operation."""
+
+    name: str = "genai"
+    roots: frozenset[str] = frozenset({"gen_ai"})
+
+    def matches(self, span: FlatSpan) -> bool:
+        """Spans with an operation, or with the model or usage of a call."""
+        attributes = span.attributes
+        return OPERATION in attributes or REQUEST_MODEL in attributes or INPUT_TOKENS in attributes
+
+    def read(self, span: FlatSpan) -> Reading:
+        """Model calls whole; of tools and agents what they did, never the tokens of the calls below them."""
+        attributes, reading = span.attributes, Reading()
+        take(attributes, _EVERYWHERE, reading)
+        reading.kind = KINDS.get(reading.operation or "")
+        if reading.kind == "tools":
+            take(attributes, _RETRIEVAL if reading.operation == "retrieval" else _TOOL, reading)
+        elif reading.kind == "actions":
+            reading.action_type = reading.operation
+            _take_content(attributes, reading)
+        else:
+            _take_call(span, reading)
+        return reading
+
+
+def _take_call(span: FlatSpan, reading: Reading) -> None:
+    attributes = span.attributes
+    take(attributes, _CALL, reading)
+    take_usage(attributes, _USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
+    _take_params(attributes, reading)
+    _take_content(attributes, reading)
+    _normalise_names(attributes, reading)
+
+
+def _is_exclusive(span: FlatSpan) -> bool:
+    """Two instrumentors pass Bedrock's counts on as they come, without the cached tokens in the input."""
+    return span.scope_name.endswith(("instrumentation.botocore", "genai.bedrock", "botocore.bedrock-runtime"))
+
+
+def _take_params(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
+    params: dict[str, Json] = {}
+    for name, value in attributes.items():
+        if name.startswith(REQUEST) and name != REQUEST_MODEL:
+            params[name[len(REQUEST) :]] = plain(value)
+            reading.consumed.add(name)
+    definitions = attributes.get(TOOL_DEFINITIONS)
+    if definitions is not None:
+        params["tools"] = parsed(definitions)
+        reading.consumed.add(TOOL_DEFINITIONS)
+    if params:
+        reading.params = params
+
+
+def _take_content(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
+    prompt, completion = attributes.get(INPUT_MESSAGES), attributes.get(OUTPUT_MESSAGES)
+    if prompt is not None:
+        reading.prompt = messages(prompt, "user")
+        reading.consumed.add(INPUT_MESSAGES)
+    if completion is not None:
+        reading.completion = messages(completion, "assistant")
+        reading.consumed.add(OUTPUT_MESSAGES)
+    instructions = attributes.get(SYSTEM_INSTRUCTIONS)
+    if instructions is None:
+        return
+    system = system_message(instructions)
+    if system is not None and isinstance(reading.prompt, list | None):
+        reading.prompt = [system, *(reading.prompt or ())]
+        reading.consumed.add(SYSTEM_INSTRUCTIONS)
+
+
+def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
+    """Reasons in the conventions' words. What was spelt otherwise stays in `extra`, so that the original is kept."""
+    if reading.finish_reasons is not None:
+        original = reading.finish_reasons
+        reading.finish_reasons = tuple(map(finish_reason, original))
+        if reading.finish_reasons != original:
+            reading.consumed.discard(FINISH_REASONS)
+    for name in (PROVIDER, SYSTEM):
+        if attributes.get(name) != reading.provider:
+            reading.consumed.discard(name)

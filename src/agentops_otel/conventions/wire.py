@@ -1,0 +1,194 @@
+"""Attribute values as dialects meet them: typed, lenient, and never raising.
+
+Each reader answers None for a value it cannot use, so that the attribute is left to others and survives in
+`Event.extra`. What it answers can be written as JSON and as UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from agentops_otel.conventions import Reading
+from agentops_otel.conventions.usage import Place, count, disjoint
+from agentops_otel.records import Json
+from agentops_otel.spans import AnyValue
+from agentops_otel.values import MAX_DEPTH, MAX_TEXT, carried
+
+BIGGEST = 2**63 - 1
+"""The largest whole number a store can keep."""
+
+
+def text(value: AnyValue) -> str | None:
+    """A text that is not empty."""
+    if type(value) is str and value:
+        return value if value.isascii() and len(value) <= MAX_TEXT else str(carried(value))
+    return None
+
+
+def label(value: AnyValue) -> str | None:
+    """A short text, without the JSON quotes some vocabularies put around it."""
+    found = text(value)
+    if found is not None and len(found) > 2 and found[0] == found[-1] == '"':
+        return found[1:-1]
+    return found
+
+
+def number(value: AnyValue) -> float | None:
+    """A finite number from 0 on."""
+    if type(value) in (int, float) and 0 <= value <= BIGGEST:
+        return float(value)
+    return None
+
+
+def flag(value: AnyValue) -> bool | None:
+    """True or False."""
+    return value if type(value) is bool else None
+
+
+def milliseconds(seconds: AnyValue) -> float | None:
+    """Seconds as milliseconds."""
+    found = number(seconds)
+    return None if found is None else found * 1000
+
+
+def texts(value: AnyValue) -> tuple[str, ...] | None:
+    """Several texts, also where they came as one, or as a JSON array."""
+    if type(value) is str:
+        value = parsed(value) if value[:1] == "[" else value
+        if type(value) is str:
+            return (str(carried(value)),) if value else None
+    if type(value) not in (list, tuple):
+        return None
+    found = tuple(one for one in map(text, value) if one is not None)
+    return found or None
+
+
+def session_id(value: AnyValue) -> str | None:
+    """The id of a session, verbatim. One longer than 256 characters is nobody's."""
+    found = text(value)
+    return found if found is not None and len(found) <= 256 else None
+
+
+def plain(value: AnyValue) -> Json:
+    """The value itself as JSON; text stays text."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() and len(value) <= MAX_TEXT else carried(value)
+    if kind is bool or (kind is int and -BIGGEST <= value <= BIGGEST):
+        return value
+    return carried(value)
+
+
+def parsed(value: AnyValue) -> Json:
+    """A value that may be a JSON object, array or quoted text, as what it stands for; other text stays text."""
+    if type(value) is str and value[:1] not in _JSON_STARTS:
+        return plain(value)
+    return loaded(value)
+
+
+def loaded(value: AnyValue) -> Json:
+    """A value that may be JSON text of any kind, as what it stands for; text that is not JSON stays text."""
+    if type(value) is str:
+        try:
+            return _loads(value)
+        except (ValueError, RecursionError):
+            return carried(value)
+    return plain(value)
+
+
+_JSON_STARTS = frozenset('[{"')
+
+
+def _loads(source: str) -> Json:
+    value = _DECODER.decode(source)
+    if type(value) is str or not _is_plain(source):
+        return carried(value)
+    return value
+
+
+def _is_plain(source: str) -> bool:
+    """Whether what this JSON text says can be written again: no lone surrogates, not nested beyond measure."""
+    return "\\ud" not in source and source.count("[") + source.count("{") < MAX_DEPTH and _is_utf8(source)
+
+
+def _is_utf8(source: str) -> bool:
+    if source.isascii():
+        return True
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _constant(name: str) -> Json:
+    return {"$type": "float", "$repr": name}
+
+
+def _float(digits: str) -> Json:
+    value = float(digits)
+    return value if math.isfinite(value) else {"$type": "float", "$repr": digits[:40]}
+
+
+def _int(digits: str) -> Json:
+    if len(digits) < 19:
+        return int(digits)
+    return carried(int(digits)) if len(digits) < 100 else {"$type": "int", "$repr": f"{digits[:40]}…"}
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
+
+Rule = tuple[str, Callable[[AnyValue], Any], tuple[str, ...]]
+"""One field of a Reading: its name, the reader of its value, and the attributes that may hold it, best first."""
+
+
+def take(attributes: Mapping[str, AnyValue], rules: Iterable[Rule], reading: Reading) -> None:
+    """Fill fields of `reading` by `rules`.
+
+    A synonym that says the same as the one that was taken is consumed with it; one that differs is left.
+    """
+    get = attributes.get
+    for field, read, names in rules:
+        found = None
+        for name in names:
+            raw = get(name)
+            if raw is None:
+                continue
+            value = read(raw)
+            if value is None:
+                continue
+            if found is None:
+                found = value
+                setattr(reading, field, value)
+                reading.consumed.add(name)
+            elif value == found:
+                reading.consumed.add(name)
+
+
+Places = Mapping[str, tuple[str, ...]]
+"""Arguments of `usage.disjoint`, and the attributes that may hold them, best first."""
+
+
+def take_usage(
+    attributes: Mapping[str, AnyValue],
+    places: Places,
+    reading: Reading,
+    *,
+    cache: Place = "either",
+    thinking: Place = "either",
+) -> None:
+    """Fill `reading.usage` from the counts at `places`; what contradicts is marked."""
+    counts: dict[str, int] = {}
+    for part, names in places.items():
+        for name in names:
+            found = count(attributes[name]) if name in attributes else None
+            if found is not None and counts.setdefault(part, found) == found:
+                reading.consumed.add(name)
+    if not counts:
+        return
+    reading.usage, doubt = disjoint(**counts, cache=cache, thinking=thinking)
+    if doubt is not None:
+        reading.marks.append(f"usage: {doubt}")

@@ -1,0 +1,343 @@
+"""FlatSpan to facts. Pure, and never raises: a span that cannot be understood becomes a record of what is known.
+
+Every dialect that recognises the span is asked; of those that answer a field the first wins. One span gives one event,
+and a failed one an error that is linked to it beside its own event. What no rule consumed stays in `Event.extra`; what
+else the span carried (kind, scope, links, events, resource) stays there under "otel", so that `conventions.writeback`
+can write the span again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, cast
+
+from agentops_otel.conventions import Dialect, Reading
+from agentops_otel.conventions.dialects import dialects_of
+from agentops_otel.conventions.wire import BIGGEST, plain, text
+from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
+from agentops_otel.guard import quietly
+from agentops_otel.records import (
+    EVENT_TYPES,
+    Action,
+    ApiCall,
+    Event,
+    EventType,
+    Failure,
+    Json,
+    LLMCall,
+    Price,
+    ToolCall,
+    Usage,
+)
+from agentops_otel.spans import KIND_INTERNAL, STATUS_ERROR, STATUS_OK, STATUS_UNSET, AnyValue, FlatSpan, SpanEvent
+
+Pricer = Callable[[LLMCall], LLMCall]
+"""Gives a model call without a cost its cost, where a price is known."""
+
+EXCEPTION = "exception"
+"""The span event of an exception. Source: semantic conventions 1.37, docs/exceptions/exceptions-spans.md."""
+
+_RESOURCE_NOISE = ("telemetry.", "process.", "host.", "os.")
+
+
+def translate(span: FlatSpan, *, price: Pricer | None = None) -> list[Fact]:
+    """What a finished span says: facts of its session, its event, and an event for each error it met.
+
+    `price` is asked for model calls that report no cost themselves.
+    """
+    if type(span.attributes) is not dict:
+        span = replace(span, attributes=dict(span.attributes))
+    reading = _read(span)
+    if reading.kind == "ignore":
+        return []
+    session_id = session_id_of(span, reading)
+    facts: list[Fact] = [_session_facts(span, reading, session_id)]
+    if reading.session is not None:
+        facts.append(replace(reading.session, session_id=session_id))
+    if reading.kind in ("session", "marker"):
+        failures = _failures(span, session_id, None) if reading.kind == "session" else []
+        return [*facts, *failures]
+    event = _event(span, reading, session_id)
+    if price is not None and isinstance(event, LLMCall) and event.cost is None:
+        with quietly("pricing a model call"):
+            event = price(event)
+    facts.append(EventFact(event, reading.revision or 0))
+    if not isinstance(event, Failure):
+        facts.extend(_failures(span, session_id, event, reading))
+    return facts
+
+
+# --- identity --------------------------------------------------------------------------------------------------------
+
+
+def session_id_of(span: FlatSpan, reading: Reading) -> str:
+    """The session a span belongs to: what its process knew, what its attributes say, else its trace."""
+    return span.session_id or reading.session_id or session_of_trace(span.trace_id)
+
+
+def session_of_trace(trace_id: str) -> str:
+    """The session that a trace is: the same 128 bits as UUID text."""
+    try:
+        return str(uuid.UUID(hex=trace_id))
+    except ValueError:
+        return trace_id
+
+
+def event_id_of(trace_id: str, span_id: str, part: str = "") -> str:
+    """The id of the event a span becomes, or of a `part` of it: 128 bits derived from both, as UUID text."""
+    digits = hashlib.blake2b(f"{trace_id}:{span_id}:{part}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-b{digits[17:20]}-{digits[20:]}"
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+_MERGED = tuple(f.name for f in fields(Reading) if f.name not in ("consumed", "marks"))
+
+
+def _read(span: FlatSpan) -> Reading:
+    readings = [reading for dialect in dialects_of(span) if (reading := _ask(dialect, span)) is not None]
+    if not readings:
+        return Reading()
+    merged, *others = readings
+    kind = next((reading.kind for reading in readings if reading.kind is not None), None)
+    for other in others:
+        _merge(merged, other, kind)
+    return merged
+
+
+def _ask(dialect: Dialect, span: FlatSpan) -> Reading | None:
+    with quietly(f"reading a span as {dialect.name}"):
+        return dialect.read(span)
+    return Reading(marks=[f"could not be read as {dialect.name}"])
+
+
+def _merge(into: Reading, other: Reading, kind: str | None) -> None:
+    """Take what `into` does not say. What another kind of span would have used is not consumed."""
+    for name in _MERGED:
+        if getattr(into, name) is None:
+            setattr(into, name, getattr(other, name))
+    into.marks += other.marks
+    if other.kind is None or other.kind == kind:
+        into.consumed |= other.consumed
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+
+
+def _session_facts(span: FlatSpan, reading: Reading, session_id: str) -> SessionFacts:
+    start_ns, end_ns = _times(span)
+    agent = reading.agent_id or reading.agent_name
+    stamp = Stamp(end_ns, span.span_id)
+    return SessionFacts(
+        session_id=session_id,
+        start_ns=start_ns or None,
+        activity_ns=end_ns or None,
+        end=_end_of_root(span, session_id, stamp),
+        agents={agent: (stamp, reading.agent_name or "")} if agent else {},
+    )
+
+
+def _end_of_root(span: FlatSpan, session_id: str, stamp: Stamp) -> End | None:
+    """The status of the root span of the trace that is the session. One that was never set says nothing."""
+    if span.parent_span_id or span.status_code == STATUS_UNSET or session_id != session_of_trace(span.trace_id):
+        return None
+    failed = span.status_code == STATUS_ERROR
+    reason = (text(span.status_message) or "") if failed else ""
+    return End(EndRank.ROOT_STATUS, *stamp, "Failure" if failed else "Success", reason)
+
+
+def _times(span: FlatSpan) -> tuple[int, int]:
+    """Start and end, both inside what a store can keep; an end before the start, or none, is the start."""
+    start_ns = min(max(span.start_ns, 0), BIGGEST)
+    return start_ns, max(start_ns, min(span.end_ns, BIGGEST))
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def _event(span: FlatSpan, reading: Reading, session_id: str) -> Event:
+    kind = cast(EventType, reading.kind or "actions")
+    name = reading.name or text(span.name) or kind
+    start_ns, end_ns = _times(span)
+    common: dict[str, Any] = {
+        "event_id": reading.event_id or event_id_of(span.trace_id, span.span_id),
+        "session_id": session_id,
+        "name": name,
+        "init_timestamp": start_ns,
+        "end_timestamp": end_ns if span.end_ns else None,
+        "parent_id": span.parent_span_id,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "agent_id": reading.agent_id,
+        "agent_name": reading.agent_name,
+        "params": reading.params,
+        "returns": reading.returns,
+        "truncated": bool(reading.truncated) or span.dropped_attributes > 0,
+        "extra": _extra(span, reading, name),
+    }
+    return _BUILDERS[kind](reading, common, span)
+
+
+def _llm_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+    return LLMCall(
+        **common,
+        operation=reading.operation,
+        provider=reading.provider,
+        model=reading.model or reading.request_model,
+        request_model=reading.request_model,
+        response_id=reading.response_id,
+        prompt=reading.prompt,
+        completion=reading.completion,
+        usage=reading.usage or Usage(),
+        cost=reading.cost,
+        price=Price("reported") if reading.cost is not None else None,
+        time_to_first_token_ms=reading.time_to_first_token_ms,
+        finish_reasons=reading.finish_reasons or (),
+        estimated=bool(reading.estimated),
+    )
+
+
+def _tool_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+    return ToolCall(**common, logs=reading.logs, cost=reading.cost)
+
+
+def _action(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+    """A step; the messages of an agent's run are what it was given and what it gave."""
+    if reading.params is None:
+        common["params"] = reading.prompt
+    if reading.returns is None:
+        common["returns"] = reading.completion
+    return Action(**common, action_type=reading.action_type, logs=reading.logs, screenshot=reading.screenshot)
+
+
+def _api_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+    return ApiCall(**common, method=reading.method, target=reading.target, status=reading.status)
+
+
+def _failure(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+    """An error that was recorded by itself. What it does not say is taken from the exception of its span."""
+    met = _exceptions(span)
+    caught = met[0].attributes if met else {}
+    trigger_type = reading.trigger_event_type
+    return Failure(
+        **common,
+        error_type=reading.error_type or text(caught.get("exception.type")),
+        code=reading.code,
+        details=_or(reading.details, text(caught.get("exception.message"))),
+        logs=_or(reading.logs, text(caught.get("exception.stacktrace"))),
+        trigger_event_id=reading.trigger_event_id,
+        trigger_event_type=trigger_type if trigger_type in EVENT_TYPES else None,
+    )
+
+
+_Builder = Callable[[Reading, "dict[str, Any]", FlatSpan], Event]
+_BUILDERS: dict[EventType, _Builder] = {
+    "llms": _llm_call,
+    "tools": _tool_call,
+    "actions": _action,
+    "apis": _api_call,
+    "errors": _failure,
+}
+
+
+def _or(value: Json, otherwise: Json) -> Json:
+    return otherwise if value is None else value
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _failures(
+    span: FlatSpan, session_id: str, trigger: Event | None, reading: Reading | None = None
+) -> list[EventFact]:
+    """The errors of a span: its distinct exceptions, else its failed status, linked to the event it became."""
+    met = _exceptions(span)
+    if not met and span.status_code == STATUS_ERROR and trigger is not None:
+        met = [SpanEvent(EXCEPTION, span.end_ns, {})]
+    return [EventFact(_met(span, session_id, trigger, reading, one, nth)) for nth, one in enumerate(met)]
+
+
+def _exceptions(span: FlatSpan) -> list[SpanEvent]:
+    """The exceptions a span recorded, each once: some instrumentors write the same one twice."""
+    distinct: dict[tuple[str, str], SpanEvent] = {}
+    for one in span.events:
+        if one.name == EXCEPTION:
+            said = repr(one.attributes.get("exception.type")), repr(one.attributes.get("exception.message"))
+            distinct.setdefault(said, one)
+    return list(distinct.values())
+
+
+def _met(
+    span: FlatSpan, session_id: str, trigger: Event | None, reading: Reading | None, caught: SpanEvent, nth: int
+) -> Failure:
+    said = caught.attributes
+    error_type = text(said.get("exception.type")) or text(span.attributes.get("error.type"))
+    return Failure(
+        event_id=event_id_of(span.trace_id, span.span_id, f"error {nth}"),
+        session_id=session_id,
+        name=error_type or "error",
+        init_timestamp=min(max(caught.time_ns, 0), BIGGEST) or _times(span)[1],
+        parent_id=span.span_id,
+        trace_id=span.trace_id,
+        agent_id=trigger.agent_id if trigger is not None else None,
+        agent_name=trigger.agent_name if trigger is not None else None,
+        error_type=error_type,
+        code=reading.code if reading is not None else None,
+        details=text(said.get("exception.message")) or text(span.status_message),
+        logs=text(said.get("exception.stacktrace")),
+        trigger_event_id=trigger.event_id if trigger is not None else None,
+        trigger_event_type=trigger.event_type if trigger is not None else None,
+    )
+
+
+# --- what no field took ----------------------------------------------------------------------------------------------
+
+
+def _extra(span: FlatSpan, reading: Reading, name: str) -> dict[str, Json]:
+    consumed = reading.consumed
+    extra = {_key(key): plain(value) for key, value in span.attributes.items() if key not in consumed}
+    otel = _otel(span, reading, name)
+    if otel:
+        extra["otel"] = otel
+    return extra
+
+
+def _otel(span: FlatSpan, reading: Reading, name: str) -> dict[str, Json]:
+    """What a span carries beside its attributes; what is usual is left out."""
+    start_ns, end_ns = _times(span)
+    events = [_span_event(one) for one in span.events if one.name != EXCEPTION and one.name not in reading.consumed]
+    said: dict[str, Json] = {
+        "name": None if span.name == name else plain(span.name),
+        "kind": None if span.kind == KIND_INTERNAL else span.kind,
+        "scope": plain(span.scope_name),
+        "scope_version": plain(span.scope_version),
+        "status": "ok" if span.status_code == STATUS_OK else "error" if span.status_code == STATUS_ERROR else None,
+        "status_message": plain(span.status_message),
+        "events": events,
+        "links": [_link(one.trace_id, one.span_id, one.attributes) for one in span.links],
+        "resource": _object(span.resource, _RESOURCE_NOISE),
+        "dropped_attributes": span.dropped_attributes,
+        "times": None if (start_ns, end_ns) == (span.start_ns, span.end_ns) else [str(span.start_ns), str(span.end_ns)],
+        "marks": reading.marks,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _span_event(one: SpanEvent) -> Json:
+    return {"name": plain(one.name), "time_ns": plain(one.time_ns), "attributes": _object(one.attributes)}
+
+
+def _link(trace_id: str, span_id: str, attributes: Mapping[str, AnyValue]) -> Json:
+    return {"trace_id": trace_id, "span_id": span_id, "attributes": _object(attributes)}
+
+
+def _object(attributes: Mapping[str, AnyValue], without: Sequence[str] = ()) -> dict[str, Json]:
+    noise = tuple(without)
+    return {_key(key): plain(value) for key, value in attributes.items() if not key.startswith(noise)}
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() else cast(str, plain(key))
