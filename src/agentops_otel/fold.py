@@ -86,14 +86,27 @@ def survivor(a: EventFact, b: EventFact) -> EventFact:
     """Which of two facts about the same event stays: the higher revision; of equal ones the same for every reader."""
     if a.revision != b.revision:
         return a if a.revision > b.revision else b
-    if a.event == b.event:
-        return a
     return max(a, b, key=canonical)
 
 
-def canonical(fact: EventFact) -> str:
-    """The event as JSON text with sorted keys: equal for equal events, and ordered."""
-    return json.dumps(to_json(fact.event), sort_keys=True, default=repr)
+def canonical(fact: EventFact) -> tuple[int, int, str]:
+    """The event as something ordered that is equal for equal events only.
+
+    The JSON has sorted keys, and tells 1 from 1.0 and True, which compare equal; its times are cut to microseconds, so
+    the exact ones stand before it.
+    """
+    event = fact.event
+    text = json.dumps(to_json(event), sort_keys=True, default=repr)
+    return event.init_timestamp, event.end_timestamp or 0, text
+
+
+def traces(session_id: str, events: Iterable[Event]) -> SessionFacts:
+    """What events say of their session: it had started by the first, and was active until the last."""
+    starts, ends = [], []
+    for event in events:
+        starts.append(event.init_timestamp)
+        ends.append(event.end_timestamp or event.init_timestamp)
+    return SessionFacts(session_id, min(starts, default=None), max(*starts, *ends) if starts else None)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -142,6 +155,11 @@ def tags_of(facts: SessionFacts) -> tuple[str, ...]:
     for _, added in sorted(facts.tags_added):
         tags.extend(added)
     return tuple(dict.fromkeys(tags))
+
+
+def may_run(facts: SessionFacts) -> bool:
+    """Whether the session can still be running by what is known here: neither it nor all its processes have ended."""
+    return facts.end is None and (not facts.processes or not all(one.ended_ns for one in facts.processes.values()))
 
 
 def _is_running(facts: SessionFacts, now_ns: int, liveness: Liveness) -> bool:
@@ -202,9 +220,9 @@ class Fold:
         """Take facts in; any order, any number of times."""
         for fact in facts:
             session_id = fact.session_id
+            told = fact if isinstance(fact, SessionFacts) else traces(session_id, [fact.event])
+            self._sessions[session_id] = join(self._sessions.get(session_id, SessionFacts(session_id)), told)
             if isinstance(fact, SessionFacts):
-                known = self._sessions.get(session_id)
-                self._sessions[session_id] = join(known, fact) if known else fact
                 continue
             events = self._events.setdefault(session_id, {})
             seen = events.get(fact.event.event_id)
@@ -212,15 +230,24 @@ class Fold:
 
     def session_ids(self) -> list[str]:
         """Every session there is a fact about."""
-        return sorted(self._sessions.keys() | self._events.keys())
+        return sorted(self._sessions)
+
+    def event_fact(self, session_id: str, event_id: str) -> EventFact | None:
+        """The surviving fact about one event."""
+        return self._events.get(session_id, {}).get(event_id)
+
+    def forget(self, session_id: str) -> bool:
+        """Drop all that is known of a session; False if nothing was."""
+        self._events.pop(session_id, None)
+        return self._sessions.pop(session_id, None) is not None
 
     def session(
         self, session_id: str, now_ns: int, project_id: str = "default", liveness: Liveness = unknown_liveness
     ) -> Session | None:
         """The record of one session, None if nothing is known of it."""
-        if session_id not in self._sessions and session_id not in self._events:
+        facts = self._sessions.get(session_id)
+        if facts is None:
             return None
-        facts = self._sessions.get(session_id, SessionFacts(session_id))
         statistics = total(Statistics.of(event) for event in self.events(session_id))
         return session_record(project_id, facts, statistics, now_ns, liveness)
 

@@ -5,18 +5,24 @@ No SQL, row or cursor leaves this package. A backend is finished when it passes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
-from agentops_otel.records import EndState, Event, EventType, Session, Statistics
+from agentops_otel.records import EndState, Event, EventType, LLMCall, Session, Statistics
 
 T = TypeVar("T")
 
 DEFAULT_PROJECT = "default"
 """The project of the embedded store, where there are no keys."""
+
+LARGE_FIELDS = ("params", "returns", "prompt", "completion", "logs", "details", "screenshot", "extra")
+"""What an event has only where `EventQuery.payloads` asks for it."""
 
 
 class Appended(NamedTuple):
@@ -47,6 +53,63 @@ class SessionQuery:
     limit: int = 50
     cursor: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise InvalidValueError(f"limit is {self.limit}; ask for at least 1")
+
+
+def selects(query: SessionQuery, session: Session) -> bool:
+    """Whether a session passes every filter that can be decided from its record: all but `model`."""
+    cost, start = session.statistics.cost, session.init_timestamp or 0
+    return (
+        (query.tag is None or query.tag in session.tags)
+        and (query.end_state is None or query.end_state == session.end_state)
+        and (query.running is None or query.running == session.is_running)
+        and (query.since_ns is None or start >= query.since_ns)
+        and (query.until_ns is None or start < query.until_ns)
+        and (query.has_errors is None or query.has_errors == (session.statistics.errors > 0))
+        and (query.min_cost is None or cost >= query.min_cost)
+        and (query.max_cost is None or cost <= query.max_cost)
+        and (query.id_prefix is None or session.session_id.startswith(query.id_prefix))
+    )
+
+
+def without_host_env(session: Session) -> Session:
+    """The session as listings have it."""
+    processes = tuple(replace(process, host_env=None) for process in session.processes)
+    return replace(session, host_env=None, processes=processes)
+
+
+def without_large_fields(event: Event) -> Event:
+    """The event as `payloads=False` has it."""
+    large: dict[str, Any] = {name: {} if name == "extra" else None for name in LARGE_FIELDS if hasattr(event, name)}
+    return replace(event, **large)
+
+
+def model_of(event: LLMCall) -> str | None:
+    """The model by which sessions are found and sums are made: the one that answered, else the one asked for."""
+    return event.model or event.request_model
+
+
+def cursor_of(record: Session | Event) -> str:
+    """The place of a record in its listing, opaque: what comes after it is the next page."""
+    if isinstance(record, Session):
+        place = [record.init_timestamp or 0, record.session_id]
+    else:
+        place = [record.init_timestamp, record.event_id]
+    return urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str) -> tuple[int, str]:
+    """The start and id that `cursor_of` put in. Raises InvalidValueError on any other text."""
+    try:
+        start_ns, record_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(start_ns, int) and isinstance(record_id, str):
+            return start_ns, record_id
+    except (ValueError, TypeError):
+        pass
+    raise InvalidValueError(f"{cursor!r} is not a cursor of this store; start again without one")
+
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
@@ -59,13 +122,16 @@ class Page(Generic[T]):
 @dataclass(frozen=True, kw_only=True)
 class EventQuery:
     """Which events of a session. `payloads=False` leaves the large fields at their defaults: params, returns, prompt,
-    completion, logs, details, screenshot and extra."""
+    completion, logs, details, screenshot and extra. `cursor` is `cursor_of` the last event that was seen."""
 
     types: Sequence[EventType] = ()
     event_id: str | None = None
     payloads: bool = True
     limit: int | None = None
     cursor: str | None = None
+
+
+EVERY_EVENT = EventQuery()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +143,43 @@ class TotalsRow:
     statistics: Statistics
 
 
+TotalsBy = Literal["day", "model", "end_state"]
+
+
 class Totals(Protocol):
     """A store that can add up many sessions."""
 
-    def totals(
-        self, project_id: str, query: SessionQuery, by: Literal["day", "model", "end_state"]
-    ) -> Sequence[TotalsRow]:
+    def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over every session the query selects (its limit and cursor are not used), by key, ascending."""
+        ...
+
+
+class FindsIds(Protocol):
+    """A store that can complete shortened ids."""
+
+    def find_session_ids(self, project_id: str, prefix: str, limit: int = 10) -> list[str]:
+        """Ids of sessions that start so, ascending, `limit` at most; two are enough to call a prefix ambiguous."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How a store is. `unpriced` counts the calls without a known price, by model."""
+
+    path: str
+    schema_version: int
+    size_bytes: int
+    sessions: int
+    events: int
+    journal_mode: str
+    unpriced: Mapping[str, int]
+
+
+class TellsHealth(Protocol):
+    """A store that can be examined."""
+
+    def health(self) -> Health:
+        """Over all projects. Counts rows, so it is not for a hot path."""
         ...
 
 
@@ -105,7 +201,7 @@ class Store(Protocol):
         """Sessions, newest start first, then id. `host_env` is left out."""
         ...
 
-    def events(self, project_id: str, session_id: str, query: EventQuery = EventQuery()) -> Iterator[Event]:
+    def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id, streamed at constant memory."""
         ...
 

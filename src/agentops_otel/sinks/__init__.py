@@ -1,0 +1,1 @@
+"""Where records go: into a store, over the AgentOps REST API, or to a spool on disk."""

@@ -1,0 +1,31 @@
+"""Facts into a store, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentops_otel.facts import Fact
+from agentops_otel.store.base import DEFAULT_PROJECT, Store
+
+
+class StoreSink:
+    """A `Sink` into a `Store`. What `append` took is durable when it returns, so there is nothing to flush.
+
+    The store opens its file at the first append, which is on the exporter's thread.
+    """
+
+    def __init__(self, store: Store, project_id: str = DEFAULT_PROJECT) -> None:
+        self._store = store
+        self._project_id = project_id
+
+    def append(self, facts: Sequence[Fact]) -> None:
+        """Raises StoreError with the file and the remedy."""
+        self._store.append(self._project_id, facts)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Always done."""
+        return True
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()

@@ -1,0 +1,132 @@
+"""A store in memory: the fold behind the seam. For tests, and for programs that want no file. Everything is lost with
+the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from agentops_otel.facts import EventFact, Fact
+from agentops_otel.fold import Fold, Liveness, event_order, unknown_liveness
+from agentops_otel.records import Event, LLMCall, Session, Statistics, iso8601, total
+from agentops_otel.store.base import (
+    EVERY_EVENT,
+    Appended,
+    EventQuery,
+    Page,
+    SessionQuery,
+    TotalsBy,
+    TotalsRow,
+    cursor_of,
+    model_of,
+    place_of,
+    selects,
+    without_host_env,
+    without_large_fields,
+)
+
+
+class MemoryStore:
+    """A `Store` in memory. Safe for many threads; a forked child goes on with a copy of its own."""
+
+    def __init__(self, *, liveness: Liveness = unknown_liveness, clock: Callable[[], int] = time.time_ns) -> None:
+        self._folds: dict[str, Fold] = {}
+        self._lock = threading.RLock()
+        self._liveness = liveness
+        self._clock = clock
+
+    def append(self, project_id: str, facts: Sequence[Fact]) -> Appended:
+        """Take facts in; see `Store.append`."""
+        with self._lock:
+            fold = self._folds.setdefault(project_id, Fold())
+            ids = {(fact.session_id, fact.event.event_id) for fact in facts if isinstance(fact, EventFact)}
+            before = {one: fold.event_fact(*one) for one in ids}
+            fold.add(facts)
+            changed = [known for one, known in before.items() if fold.event_fact(*one) is not known]
+        new = changed.count(None)
+        return Appended(new, len(changed) - new)
+
+    def session(self, project_id: str, session_id: str) -> Session | None:
+        """One session, None if there is none."""
+        with self._lock:
+            return self._fold(project_id).session(session_id, self._clock(), project_id, self._liveness)
+
+    def sessions(self, project_id: str, query: SessionQuery) -> Page[Session]:
+        """Sessions by start, newest first, then id; `host_env` is left out."""
+        found = self._selected(project_id, query)
+        if query.cursor:
+            start_ns, session_id = place_of(query.cursor)
+            found = [session for session in found if _newest_first(session) > (-start_ns, session_id)]
+        page = [without_host_env(session) for session in found[: query.limit]]
+        return Page(page, cursor_of(page[-1]) if len(found) > query.limit else None)
+
+    def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
+        """Events by start, then id."""
+        with self._lock:
+            events = self._fold(project_id).events(session_id)
+        place = place_of(query.cursor) if query.cursor else None
+        wanted = [
+            event
+            for event in events
+            if (not query.types or event.event_type in query.types)
+            and query.event_id in (None, event.event_id)
+            and (place is None or event_order(event) > place)
+        ]
+        for event in wanted[: query.limit]:
+            yield event if query.payloads else without_large_fields(event)
+
+    def delete_session(self, project_id: str, session_id: str) -> bool:
+        """Remove a session; False if there was none."""
+        with self._lock:
+            return self._fold(project_id).forget(session_id)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def find_session_ids(self, project_id: str, prefix: str, limit: int = 10) -> list[str]:
+        """Ids of sessions that start so, ascending."""
+        with self._lock:
+            return [one for one in self._fold(project_id).session_ids() if one.startswith(prefix)][:limit]
+
+    def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
+        """Sums over every session the query selects."""
+        groups: dict[str, list[Statistics]] = {}
+        for session in self._selected(project_id, query):
+            if by == "model":
+                for model, statistics in self._by_model(project_id, session.session_id).items():
+                    groups.setdefault(model, []).append(statistics)
+            else:
+                key = session.end_state if by == "end_state" else iso8601(session.init_timestamp or 0)[:10]
+                groups.setdefault(key, []).append(session.statistics)
+        return [
+            TotalsRow(key=key, sessions=len(parts), statistics=total(parts)) for key, parts in sorted(groups.items())
+        ]
+
+    def _fold(self, project_id: str) -> Fold:
+        return self._folds.get(project_id, Fold())
+
+    def _selected(self, project_id: str, query: SessionQuery) -> list[Session]:
+        with self._lock:
+            found = [self.session(project_id, session_id) for session_id in self._fold(project_id).session_ids()]
+            return sorted(
+                (one for one in found if one and selects(query, one) and self._has_model(one, query.model)),
+                key=_newest_first,
+            )
+
+    def _has_model(self, session: Session, model: str | None) -> bool:
+        return model is None or model in self._by_model(session.project_id, session.session_id)
+
+    def _by_model(self, project_id: str, session_id: str) -> dict[str, Statistics]:
+        sums: dict[str, Statistics] = {}
+        with self._lock:
+            events = self._fold(project_id).events(session_id)
+        for event in events:
+            model = model_of(event) if isinstance(event, LLMCall) else None
+            if model is not None:
+                sums[model] = sums.get(model, Statistics()) + Statistics.of(event)
+        return sums
+
+
+def _newest_first(session: Session) -> tuple[int, str]:
+    return -(session.init_timestamp or 0), session.session_id

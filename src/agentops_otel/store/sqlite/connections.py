@@ -1,0 +1,336 @@
+"""SQLite connections to one file: opened late, safe across threads and forks, failing with our own errors.
+
+One connection writes at a time; readers each borrow one of their own for the length of a call, so nobody waits for a
+reader and no reader waits for a writer (WAL). No connection lives through a fork: SQLite forbids it, because file locks
+belong to the process. All of them are closed before `os.fork` and opened again when next needed, on both sides.
+Source: sqlite.org/howtocorrupt.html, section 2.6; sqlite.org/wal.html.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+
+from agentops_otel.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreVersionError,
+)
+
+APPLICATION_ID = 0x41474F54
+"""Marks the file as ours ("AGOT"), so that another program's database is never taken for one."""
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for the other writers before it gives up."""
+
+_IDLE_AT_MOST = 4
+_FORK_WAITS_SECONDS = 2.0
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Every step with its number, in order."""
+    folder = resources.files("agentops_otel.store.sqlite.migrations")
+    steps = [(int(step.name[:4]), step.read_text("utf-8")) for step in folder.iterdir() if step.name.endswith(".sql")]
+    return sorted(steps)
+
+
+class Connections:
+    """The connections of this process to one database file. Nothing is opened before the first use."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: str,
+        busy_seconds: float = BUSY_SECONDS,
+        steps: Callable[[], list[tuple[int, str]]] = migrations,
+    ) -> None:
+        self.path = path
+        self._synchronous = synchronous
+        self._busy_seconds = busy_seconds
+        self._steps = steps
+        self._closed = False
+        self._forget()
+        _everywhere.add(self)
+
+    def _forget(self) -> None:
+        """Start with nothing open, as a new process does."""
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._one_writer = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._idle: list[sqlite3.Connection] = []
+        self._in_use = 0
+        self._forking = False
+
+    # --- borrowing -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with. Give it back soon: no user code may run inside."""
+        with self._use(), self._our_errors():
+            reader = self._idle.pop() if self._idle else self._open()
+            try:
+                yield reader
+            except sqlite3.Error:
+                reader.close()
+                raise
+            if self._closed or len(self._idle) >= _IDLE_AT_MOST:
+                reader.close()
+            else:
+                self._idle.append(reader)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a write transaction, committed at the end of the block unless it raises."""
+        deadline, pause = time.monotonic() + self._busy_seconds, 0.001
+        while True:
+            with self._use(), self._our_errors(), self._one_writer:
+                writer = self._begun()
+                if writer is not None:
+                    try:
+                        yield writer
+                        writer.execute("COMMIT")
+                    except BaseException:
+                        self._give_up(writer)
+                        raise
+                    if self._closed:
+                        self._give_up(writer)
+                    return
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{self.path} stayed locked by another process for {self._busy_seconds:g} s; "
+                    "end the process that holds a write transaction open on it"
+                )
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, 0.05)
+
+    def _begun(self) -> sqlite3.Connection | None:
+        """The writer inside a new transaction, None if another process is writing."""
+        try:
+            if self._writer is None:
+                self._writer = self._open()
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if _is_locked(error):
+                return None
+            raise
+        return self._writer
+
+    def _give_up(self, writer: sqlite3.Connection) -> None:
+        """Close it, which rolls back: after an error a connection is not trusted again."""
+        self._writer = None
+        with suppress(sqlite3.Error):
+            writer.close()
+
+    def close(self) -> None:
+        """Close what is idle now, and what is in use when it is given back."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._in_use, _FORK_WAITS_SECONDS)
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+        if self._writer is not None and not self._one_writer.locked():
+            self._writer.close()
+            self._writer = None
+
+    # --- forks ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _use(self) -> Iterator[None]:
+        if self._pid != os.getpid():
+            self._abandon()
+        with self._changed:
+            if self._closed:
+                raise StoreError(f"the store at {self.path} has been closed; open another one")
+            self._changed.wait_for(lambda: not self._forking)
+            self._in_use += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._in_use -= 1
+                self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Wait until nobody is inside SQLite, and close everything."""
+        with self._changed:
+            self._forking = True
+            if self._changed.wait_for(lambda: not self._in_use, _FORK_WAITS_SECONDS):
+                self._close_idle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; connections are opened again when needed."""
+        with self._changed:
+            self._forking = False
+            self._changed.notify_all()
+
+    def after_fork_in_child(self) -> None:
+        """Start anew; the locks may be held by threads that do not exist here."""
+        self._abandon()
+
+    def _abandon(self) -> None:
+        """Keep inherited connections out of use, and alive: closing them here could block or drop a lock."""
+        _inherited.extend(self._idle)
+        if self._writer is not None:
+            _inherited.append(self._writer)
+        self._forget()
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        self._prepare_file()
+        db = sqlite3.connect(
+            self.path, timeout=min(0.1, self._busy_seconds), isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._configure(db)
+            self._migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare_file(self) -> None:
+        """Folder and file, readable by their owner alone: they hold prompts."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        except IsADirectoryError as error:
+            raise StoreError(f"{self.path} is a folder; name a file, or move the folder away") from error
+        except OSError as error:
+            raise StoreReadOnlyError(
+                f"{self.path} cannot be written ({error.strerror}); make it writable, or set AGENTOPS_HOME to a folder "
+                "that is"
+            ) from error
+
+    def _configure(self, db: sqlite3.Connection) -> None:
+        # page_size counts only in a file without pages. WAL is a property of the file, the rest of the connection.
+        db.execute("PRAGMA page_size=16384")
+        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            self._until_unlocked(lambda: db.execute("PRAGMA journal_mode=WAL").fetchone())
+        db.execute(f"PRAGMA synchronous={self._synchronous}")
+        db.execute("PRAGMA secure_delete=ON")  # what was deleted is overwritten, not only forgotten
+        db.execute("PRAGMA cache_size=-8192")
+        db.execute("PRAGMA journal_size_limit=67108864")
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        steps = self._steps()
+        newest = steps[-1][0]
+        if self._version(db, newest) == newest:
+            return
+        self._until_unlocked(lambda: db.execute("BEGIN IMMEDIATE"))
+        version = self._version(db, newest)  # another process may have been faster
+        self._refuse_strangers(db, version)
+        for number, script in steps:
+            if number > version:
+                for statement in _statements(script):
+                    db.execute(statement)
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version={newest}")
+        db.execute("COMMIT")
+
+    def _version(self, db: sqlite3.Connection, newest: int) -> int:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version > newest:
+            raise StoreVersionError(
+                f"{self.path} has schema {version}, and this version knows {newest}; upgrade agentops-otel-bridge, or "
+                "set AGENTOPS_HOME to another folder"
+            )
+        return version
+
+    def _refuse_strangers(self, db: sqlite3.Connection, version: int) -> None:
+        ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not ours and not (empty and version == 0):
+            raise StoreCorruptError(f"{self.path} is a database of another program; name another file")
+
+    def _until_unlocked(self, action: Callable[[], object]) -> None:
+        """Switching to WAL and the first transaction do not always honour the busy timeout, so they are tried again."""
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                action()
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_locked(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0.001, 0.02))
+
+    # --- errors --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._ours(error) from error
+
+    def _ours(self, error: sqlite3.Error) -> StoreError:
+        text = str(error)
+        for needles, kind, remedy in _REMEDIES:
+            if any(needle in text for needle in needles):
+                return kind(f"{self.path}: {text}; {remedy}")
+        return StoreError(f"{self.path}: {type(error).__name__}: {text}")
+
+
+_REMEDIES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
+    (
+        ("not a database", "malformed", "unsupported file format"),
+        StoreCorruptError,
+        "move the file away (a new one is made), or restore a copy of it",
+    ),
+    (("is full",), StoreFullError, "free some space on its disk, or delete sessions"),
+    (
+        ("readonly", "unable to open"),
+        StoreReadOnlyError,
+        "make the file and its folder writable, or set AGENTOPS_HOME to a folder that is",
+    ),
+    (("locked", "busy"), StoreError, "end the process that holds it"),
+    (("disk I/O",), StoreError, "check its disk"),
+)
+"""What SQLite says, by its texts: error codes are known to Python only from 3.11 on."""
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: `executescript` would commit the transaction it runs in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+_everywhere: weakref.WeakSet[Connections] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+def _each(action: Callable[[Connections], None]) -> None:
+    for one in list(_everywhere):
+        action(one)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _each(Connections.before_fork),
+        after_in_parent=lambda: _each(Connections.after_fork_in_parent),
+        after_in_child=lambda: _each(Connections.after_fork_in_child),
+    )

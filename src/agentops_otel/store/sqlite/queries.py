@@ -1,0 +1,164 @@
+"""The SQL of listings and totals. Which index is walked is said here (INDEXED BY), and not left to the planner: with or
+without ANALYZE it may take one that reads or sorts everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from agentops_otel.records import EXACT, plain_decimal
+from agentops_otel.store.base import EventQuery, SessionQuery, TotalsBy, TotalsRow
+from agentops_otel.store.sqlite import sessions
+from agentops_otel.store.sqlite.appending import SELECT_EVENT
+from agentops_otel.store.sqlite.sessions import COUNTS, MODEL_COUNTS, marks, statistics_of
+
+Place = tuple[int, str]
+"""A start and an id: where a page ended."""
+
+Statement = tuple[str, list[Any]]
+"""SQL and its values."""
+
+_AFTER_ANY_TEXT = "\U0010ffff"
+
+
+def listing(project_id: str, query: SessionQuery, place: Place | None, limit: int) -> Statement:
+    """Sessions that the query may select, newest start first, then id; `base.selects` decides exactly."""
+    source, at = _source(query)
+    where, values = _where(project_id, query)
+    if place is not None:
+        where += f" AND {at}.start_ns <= ? AND ({at}.start_ns < ? OR {at}.session_id > ?)"
+        values += [place[0], *place]
+    return (
+        f"{sessions.SELECT} FROM {source} WHERE {where} ORDER BY {at}.start_ns DESC, {at}.session_id LIMIT ?",
+        [*values, limit],
+    )
+
+
+def _source(query: SessionQuery) -> tuple[str, str]:
+    """What to walk, and the name of the table in it whose start and id give the order."""
+    if query.id_prefix:
+        return "sessions s INDEXED BY sqlite_autoindex_sessions_1", "s"
+    if query.tag is not None:
+        return "session_tags t CROSS JOIN sessions s ON s.key = t.session", "t"
+    if query.model is not None:
+        return "session_models m INDEXED BY sessions_by_model CROSS JOIN sessions s ON s.key = m.session", "m"
+    if query.running:
+        return "sessions s INDEXED BY sessions_may_run", "s"
+    if query.has_errors:
+        return "sessions s INDEXED BY sessions_with_errors", "s"
+    if query.end_state is not None:
+        return "sessions s INDEXED BY sessions_by_state", "s"
+    return "sessions s INDEXED BY sessions_by_start", "s"
+
+
+def _where(project_id: str, query: SessionQuery) -> Statement:
+    conditions = list(_conditions(project_id, query))
+    return " AND ".join(text for text, _ in conditions), [value for _, given in conditions for value in given]
+
+
+def _conditions(project_id: str, query: SessionQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    _, at = _source(query)
+    yield f"{at}.project_id = ?", (project_id,)
+    if query.since_ns is not None:
+        yield f"{at}.start_ns >= ?", (query.since_ns,)
+    if query.until_ns is not None:
+        yield f"{at}.start_ns < ?", (query.until_ns,)
+    if query.id_prefix:
+        yield "s.session_id >= ? AND s.session_id < ?", (query.id_prefix, query.id_prefix + _AFTER_ANY_TEXT)
+    if query.tag is not None:
+        yield "t.tag = ?" if at == "t" else _HAS_TAG, (query.tag,)
+    if query.model is not None:
+        yield "m.model = ?" if at == "m" else _HAS_MODEL, (query.model,)
+    if query.running:
+        yield "s.may_run", ()
+    if query.has_errors is not None:
+        yield "s.errors > 0" if query.has_errors else "s.errors = 0", ()
+    if query.end_state is not None:
+        yield "s.end_state = ?", (query.end_state,)
+    if query.min_cost is not None:  # a REAL is only near the exact cost
+        yield "s.cost_usd >= ?", (float(query.min_cost) - abs(float(query.min_cost)) * 1e-9,)
+    if query.max_cost is not None:
+        yield "s.cost_usd <= ?", (float(query.max_cost) + abs(float(query.max_cost)) * 1e-9,)
+
+
+_HAS_TAG = (
+    "EXISTS (SELECT 1 FROM session_tags x WHERE x.project_id = s.project_id AND x.tag = ? "
+    "AND x.start_ns = s.start_ns AND x.session_id = s.session_id)"
+)
+_HAS_MODEL = "EXISTS (SELECT 1 FROM session_models x WHERE x.session = s.key AND x.model = ?)"
+
+
+def ids(project_id: str, prefix: str, limit: int) -> Statement:
+    """Session ids that start so."""
+    return (
+        "SELECT session_id FROM sessions INDEXED BY sqlite_autoindex_sessions_1 "
+        "WHERE project_id = ? AND session_id >= ? AND session_id < ? ORDER BY session_id LIMIT ?",
+        [project_id, prefix, prefix + _AFTER_ANY_TEXT, limit],
+    )
+
+
+def event_listing(project_id: str, session_id: str, query: EventQuery, place: Place | None, limit: int) -> Statement:
+    """Events by start, then id; the table is clustered in this order."""
+    body = "p.body" if query.payloads else "NULL"
+    payloads = "CROSS JOIN payloads p ON p.key = e.payload " if query.payloads else ""
+    by_id = "INDEXED BY events_by_id " if query.event_id is not None else ""
+    where, values = "s.project_id = ? AND s.session_id = ?", [project_id, session_id]
+    if query.event_id is not None:
+        where += " AND e.event_id = ?"
+        values.append(query.event_id)
+    if query.types:
+        where += f" AND e.type IN ({marks(len(query.types))})"
+        values.extend(query.types)
+    if place is not None:
+        where += " AND (e.start_ns, e.event_id) > (?, ?)"
+    return (
+        f"{SELECT_EVENT}, {body} FROM sessions s CROSS JOIN events e {by_id}ON e.session = s.key {payloads}"
+        f"WHERE {where} ORDER BY e.start_ns, e.event_id LIMIT ?",
+        [*values, *(place or ()), limit],
+    )
+
+
+# --- totals ----------------------------------------------------------------------------------------------------------
+
+UNPRICED = (
+    "SELECT model, sum(unpriced_llms) FROM session_models GROUP BY model HAVING sum(unpriced_llms) > 0 ORDER BY model"
+)
+"""Calls without a known price, by model."""
+
+_KEYS = {"day": "date(s.start_ns / 1000000000, 'unixepoch')", "end_state": "s.end_state", "model": "n.model"}
+_SESSION_SUMS = ", ".join(f"sum(s.{name})" for name in COUNTS) + ", sum(s.dropped), exact_sum(s.cost)"
+_MODEL_SUMS = ", ".join(f"sum(n.{name})" for name in MODEL_COUNTS) + ", sum(n.llms), exact_sum(n.cost)"
+
+
+def totals(project_id: str, query: SessionQuery, by: TotalsBy, keys: str | None) -> Statement:
+    """Sums over sessions by key. `keys` is a JSON list of row keys that stands for a filter SQL cannot decide."""
+    source, _ = _source(query)
+    where, values = _where(project_id, query)
+    if keys is not None:
+        where, values = f"{where} AND s.key IN (SELECT value FROM json_each(?))", [*values, keys]
+    models = " CROSS JOIN session_models n ON n.session = s.key" if by == "model" else ""
+    sums = _MODEL_SUMS if by == "model" else _SESSION_SUMS
+    return f"SELECT {_KEYS[by]}, count(*), {sums} FROM {source}{models} WHERE {where} GROUP BY 1 ORDER BY 1", values
+
+
+def totals_row(by: TotalsBy, row: tuple[Any, ...]) -> TotalsRow:
+    """A row of `totals`. Of a model call every one is an event."""
+    key, count, *sums = row
+    names = (*MODEL_COUNTS, "events") if by == "model" else (*COUNTS, "dropped")
+    return TotalsRow(key=key, sessions=count, statistics=statistics_of(names, sums))
+
+
+class ExactSum:
+    """An SQL aggregate over decimal texts that does not round."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+
+    def step(self, cost: str) -> None:
+        """Take one cost in."""
+        self._sum = EXACT.add(self._sum, Decimal(cost))
+
+    def finalize(self) -> str:
+        """The sum as text."""
+        return str(plain_decimal(self._sum))

@@ -1,0 +1,156 @@
+"""The row of a session: its joined facts, the sums of its events, and what lists it by tag and by model."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from agentops_otel.facts import SessionFacts, facts_from_json, facts_json
+from agentops_otel.fold import may_run, tags_of
+from agentops_otel.records import STATISTICS_FIELDS, Statistics, decimal_text
+
+Row = tuple[Any, ...]
+
+COUNTS = tuple(name for name in STATISTICS_FIELDS if name not in ("cost", "dropped"))
+"""Statistics that are whole numbers and come from events."""
+
+MODEL_COUNTS = tuple(name for name in COUNTS if name not in ("events", "tools", "actions", "apis", "errors"))
+"""Those that model calls can have."""
+
+SELECT = f"SELECT s.key, s.session_id, s.facts, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
+"""What `session_of` reads, from `sessions s`."""
+
+_COLUMNS = ("start_ns", "end_state", "may_run", "dropped", "facts", *COUNTS, "cost", "cost_usd")
+
+
+def marks(count: int) -> str:
+    """Placeholders for so many values."""
+    return ", ".join("?" * count)
+
+
+class Known(NamedTuple):
+    """A session as its row has it: all but the host environments."""
+
+    key: int
+    facts: SessionFacts
+    statistics: Statistics
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it stands in listings: by start (0 while unknown), then id."""
+        return self.facts.start_ns or 0, self.facts.session_id
+
+
+def session_of(row: Row) -> Known:
+    """The session of a row of `SELECT`."""
+    key, session_id, facts = row[:3]
+    return Known(key, facts_from_json(session_id, json.loads(facts)), statistics_of(COUNTS, row[3:]))
+
+
+def statistics_of(names: Sequence[str], values: Sequence[Any]) -> Statistics:
+    """The statistics with these counts, the cost last."""
+    *counts, cost = values
+    return Statistics(**dict(zip(names, counts, strict=True)), cost=Decimal(cost))
+
+
+def known_session(db: sqlite3.Connection, project_id: str, session_id: str) -> Known | None:
+    """A session by its id, None if there is none."""
+    sql = f"{SELECT} FROM sessions s WHERE project_id = ? AND session_id = ?"
+    row = db.execute(sql, (project_id, session_id)).fetchone()
+    return session_of(row) if row else None
+
+
+def insert(db: sqlite3.Connection, project_id: str, session_id: str) -> Known:
+    """A row for a session of which nothing is known yet."""
+    known = Known(0, SessionFacts(session_id), Statistics())
+    sql = f"INSERT INTO sessions (project_id, session_id, {', '.join(_COLUMNS)}) VALUES ({marks(len(_COLUMNS) + 2)})"
+    key = db.execute(sql, (project_id, session_id, *_values(known))).lastrowid
+    return known._replace(key=key or 0)
+
+
+def update(db: sqlite3.Connection, known: Known) -> None:
+    """Write what is known now."""
+    sql = f"UPDATE sessions SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE key = ?"
+    db.execute(sql, (*_values(known), known.key))
+
+
+def _values(known: Known) -> Row:
+    facts, statistics = known.facts, known.statistics
+    return (
+        known.place[0],
+        facts.end.state if facts.end else "Indeterminate",
+        may_run(facts),
+        sum(process.dropped for process in facts.processes.values()),
+        _dumped(facts),
+        *(getattr(statistics, name) for name in COUNTS),
+        decimal_text(statistics.cost),
+        float(statistics.cost),
+    )
+
+
+def _dumped(facts: SessionFacts) -> str:
+    return json.dumps(facts_json(facts), ensure_ascii=False, separators=(",", ":"))
+
+
+# --- host environments -----------------------------------------------------------------------------------------------
+
+
+def environments(db: sqlite3.Connection, key: int, session_id: str) -> SessionFacts:
+    """Facts that hold the host environments of a session and nothing else."""
+    row = db.execute("SELECT facts FROM environments WHERE session = ?", (key,)).fetchone()
+    return facts_from_json(session_id, json.loads(row[0])) if row else SessionFacts(session_id)
+
+
+def put_environments(db: sqlite3.Connection, key: int, facts: SessionFacts) -> None:
+    """Write all host environments of a session."""
+    db.execute("INSERT OR REPLACE INTO environments (session, facts) VALUES (?, ?)", (key, _dumped(facts)))
+
+
+# --- listings --------------------------------------------------------------------------------------------------------
+
+
+def put_tags(db: sqlite3.Connection, project_id: str, before: Known, after: Known) -> None:
+    """Bring the listing by tag from what the facts said to what they say."""
+    old, new = (tags_of(before.facts), before.place), (tags_of(after.facts), after.place)
+    if old != new:
+        drop_tags(db, project_id, before)
+        db.executemany(
+            "INSERT INTO session_tags (project_id, tag, start_ns, session_id, session) VALUES (?, ?, ?, ?, ?)",
+            [(project_id, tag, *after.place, after.key) for tag in tags_of(after.facts)],
+        )
+
+
+def drop_tags(db: sqlite3.Connection, project_id: str, known: Known) -> None:
+    """Take a session out of the listing by tag."""
+    db.executemany(
+        "DELETE FROM session_tags WHERE project_id = ? AND tag = ? AND start_ns = ? AND session_id = ?",
+        [(project_id, tag, *known.place) for tag in tags_of(known.facts)],
+    )
+
+
+def put_models(db: sqlite3.Connection, project_id: str, known: Known, changes: Mapping[str, Statistics]) -> None:
+    """Add changes to the sums by model; a model without a call left goes away."""
+    for model, change in changes.items():
+        where = (known.key, model)
+        row = db.execute(_SELECT_MODEL, where).fetchone()
+        now = change + statistics_of(MODEL_COUNTS, row) if row else change
+        if now.llms:
+            values: Iterable[Any] = (getattr(now, name) for name in MODEL_COUNTS)
+            db.execute(_INSERT_MODEL, (*where, project_id, *known.place, *values, decimal_text(now.cost)))
+        else:
+            db.execute("DELETE FROM session_models WHERE session = ? AND model = ?", where)
+
+
+def move_models(db: sqlite3.Connection, known: Known) -> None:
+    """Follow a changed start in the listing by model."""
+    db.execute("UPDATE session_models SET start_ns = ? WHERE session = ?", (known.place[0], known.key))
+
+
+_INSERT_MODEL = (
+    f"INSERT OR REPLACE INTO session_models (session, model, project_id, start_ns, session_id, "
+    f"{', '.join(MODEL_COUNTS)}, cost) VALUES ({marks(len(MODEL_COUNTS) + 6)})"
+)
+_SELECT_MODEL = f"SELECT {', '.join(MODEL_COUNTS)}, cost FROM session_models WHERE session = ? AND model = ?"

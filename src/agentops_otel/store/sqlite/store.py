@@ -1,0 +1,177 @@
+"""The store itself: what a caller sees. SQL is in `sessions`, `appending` and `queries`, files in `connections`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from agentops_otel.facts import Fact
+from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
+from agentops_otel.records import Event, Session
+from agentops_otel.store.base import (
+    EVERY_EVENT,
+    Appended,
+    EventQuery,
+    Health,
+    Page,
+    SessionQuery,
+    TotalsBy,
+    TotalsRow,
+    cursor_of,
+    place_of,
+    selects,
+)
+from agentops_otel.store.sqlite import appending, queries, sessions
+from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
+from agentops_otel.store.sqlite.rows import event_of
+from agentops_otel.store.sqlite.sessions import Known
+
+
+class SqliteStore:
+    """A `Store` in one SQLite file, made at the first use with its folder; nothing is opened before.
+
+    Safe for many threads and many processes. What `append` returned for survives the death of the process; with
+    `synchronous="FULL"` also a power cut. `liveness` and `clock` decide which unfinished sessions are running.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
+        liveness: Liveness = unknown_liveness,
+        clock: Callable[[], int] = time.time_ns,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self.path = Path(path).expanduser()
+        self._connections = Connections(self.path, synchronous=synchronous, busy_seconds=busy_seconds)
+        self._liveness = liveness
+        self._clock = clock
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def append(self, project_id: str, facts: Sequence[Fact]) -> Appended:
+        """Take facts in, in one transaction; see `Store.append`."""
+        batches = appending.prepare(facts)
+        if not batches:
+            return Appended(0, 0)
+        with self._connections.writing() as db:
+            done = [appending.write(db, project_id, batch) for batch in batches]
+        return Appended(sum(one.new for one in done), sum(one.replaced for one in done))
+
+    def delete_session(self, project_id: str, session_id: str) -> bool:
+        """Remove a session with everything recorded in it, and its text from the file.
+
+        Text that is still in the write-ahead log goes with the next checkpoint; that is now, unless somebody reads.
+        A fact that arrives later makes the session anew.
+        """
+        with self._connections.writing() as db:
+            known = sessions.known_session(db, project_id, session_id)
+            if known is None:
+                return False
+            sessions.drop_tags(db, project_id, known)
+            db.execute("DELETE FROM payloads WHERE key IN (SELECT payload FROM events WHERE session = ?)", (known.key,))
+            for table in ("events", "session_models", "environments"):
+                db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
+            db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
+        with self._connections.reading() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return True
+
+    def close(self) -> None:
+        """Close every connection. Idempotent; any other call afterwards raises StoreError."""
+        self._connections.close()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def session(self, project_id: str, session_id: str) -> Session | None:
+        """One session with its statistics and host environments, None if there is none."""
+        with self._connections.reading() as db:
+            known = sessions.known_session(db, project_id, session_id)
+            if known is None:
+                return None
+            environments = sessions.environments(db, known.key, session_id)
+        return self._record(project_id, known._replace(facts=join(known.facts, environments)), self._clock())
+
+    def sessions(self, project_id: str, query: SessionQuery) -> Page[Session]:
+        """Sessions by start, newest first, then id; `host_env` is left out."""
+        found: list[Session] = []
+        for _, session in self._listed(project_id, query):
+            if len(found) == query.limit:
+                return Page(found, cursor_of(found[-1]))
+            found.append(session)
+        return Page(found)
+
+    def _record(self, project_id: str, known: Known, now_ns: int) -> Session:
+        return session_record(project_id, known.facts, known.statistics, now_ns, self._liveness)
+
+    def _listed(self, project_id: str, query: SessionQuery) -> Iterator[tuple[Known, Session]]:
+        """Every session after the query's cursor that passes its filters, read in growing pages."""
+        place = place_of(query.cursor) if query.cursor else None
+        size, now_ns = query.limit + 1, self._clock()
+        while True:
+            with self._connections.reading() as db:
+                rows = db.execute(*queries.listing(project_id, query, place, size)).fetchall()
+            for row in rows:
+                known = sessions.session_of(row)
+                session = self._record(project_id, known, now_ns)
+                if selects(query, session):
+                    yield known, session
+            if len(rows) < size:
+                return
+            place, size = known.place, max(size, 1000)
+
+    def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
+        """Events by start, then id, in chunks of one short read each: a slow consumer holds nothing open."""
+        place = place_of(query.cursor) if query.cursor else None
+        left, chunk = query.limit, 32 if query.payloads else 512
+        while left is None or left > 0:
+            size = chunk if left is None else min(chunk, left)
+            with self._connections.reading() as db:
+                rows = db.execute(*queries.event_listing(project_id, session_id, query, place, size)).fetchall()
+            for _, _, event_type, *slim, body in rows:
+                event = event_of(session_id, event_type, slim, body)
+                yield event
+            if len(rows) < size:
+                return
+            place = (event.init_timestamp, event.event_id)
+            left = None if left is None else left - size
+
+    # --- further abilities ---------------------------------------------------------------------------------------
+
+    def find_session_ids(self, project_id: str, prefix: str, limit: int = 10) -> list[str]:
+        """Ids of sessions that start so, ascending; see `FindsIds`."""
+        with self._connections.reading() as db:
+            return [row[0] for row in db.execute(*queries.ids(project_id, prefix, limit))]
+
+    def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
+        """Sums over many sessions, from their rollups; see `Totals`."""
+        keys = None
+        if query.running is not None or query.min_cost is not None or query.max_cost is not None:
+            keys = json.dumps([known.key for known, _ in self._listed(project_id, replace(query, cursor=None))])
+        with self._connections.reading() as db:
+            db.create_aggregate("exact_sum", 1, queries.ExactSum)  # type: ignore[arg-type]  # finalize may not be None
+            rows = db.execute(*queries.totals(project_id, query, by, keys)).fetchall()
+        return [queries.totals_row(by, row) for row in rows]
+
+    def health(self) -> Health:
+        """The state of the file; see `TellsHealth`."""
+        with self._connections.reading() as db:
+
+            def one(sql: str) -> Any:
+                return db.execute(sql).fetchone()[0]
+
+            return Health(
+                path=str(self.path),
+                schema_version=one("PRAGMA user_version"),
+                size_bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
+                sessions=one("SELECT count(*) FROM sessions"),
+                events=one("SELECT count(*) FROM payloads"),
+                journal_mode=one("PRAGMA journal_mode"),
+                unpriced=dict(db.execute(queries.UNPRICED).fetchall()),
+            )

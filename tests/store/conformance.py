@@ -1,0 +1,417 @@
+"""What every store does, whatever it is made of. A backend is finished when it passes.
+
+test_conformance.py runs this for each backend; `make(**options)` opens an empty store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agentops_otel.errors import InvalidValueError
+from agentops_otel.facts import End, EndRank, EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts, Stamp
+from agentops_otel.fold import Fold
+from agentops_otel.records import Action, Failure, LLMCall, Session, Statistics, ToolCall, Usage
+from agentops_otel.store.base import (
+    Appended,
+    EventQuery,
+    FindsIds,
+    SessionQuery,
+    Store,
+    Totals,
+    TotalsRow,
+    cursor_of,
+    without_host_env,
+    without_large_fields,
+)
+from fold.strategies import START, one_of_everything
+
+Make = Callable[..., Any]
+NOW = START + 1_000_000_000
+DAY = 86_400 * 1_000_000_000
+
+
+@pytest.fixture
+def store(make: Make) -> Any:
+    """An empty store whose clock stands still."""
+    return make(clock=lambda: NOW)
+
+
+def step(session_id: str, event_id: str, start_ns: int = START, **more: Any) -> EventFact:
+    return EventFact(Action(event_id=event_id, session_id=session_id, name="step", init_timestamp=start_ns, **more))
+
+
+def call(session_id: str, event_id: str, start_ns: int = START, **more: Any) -> EventFact:
+    return EventFact(LLMCall(event_id=event_id, session_id=session_id, name="chat", init_timestamp=start_ns, **more))
+
+
+def ids(store: Store, query: SessionQuery) -> list[str]:
+    return [session.session_id for session in store.sessions("p", query).items]
+
+
+def folded(facts: list[Fact], session_id: str) -> tuple[Session | None, list[Any]]:
+    fold = Fold()
+    fold.add(facts)
+    return fold.session(session_id, NOW, "p"), fold.events(session_id)
+
+
+def stored(store: Store, session_id: str) -> tuple[Session | None, list[Any]]:
+    return store.session("p", session_id), list(store.events("p", session_id))
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_records_come_back_whole(store: Store) -> None:
+    """Every field of a session and of each kind of event is what the fold makes of the facts."""
+    facts = one_of_everything()
+    assert Appended(5, 0) == store.append("p", facts)
+    assert folded(facts, "s") == stored(store, "s")
+
+
+def test_appending_again_changes_nothing(store: Store) -> None:
+    """A batch that is delivered twice is counted once."""
+    facts = one_of_everything()
+    store.append("p", facts)
+    before = stored(store, "s")
+    assert (Appended(0, 0), before) == (store.append("p", facts), stored(store, "s"))
+
+
+def test_nothing_to_append_is_nothing(store: Store) -> None:
+    """An empty batch makes no session."""
+    assert Appended(0, 0) == store.append("p", [])
+
+
+def test_a_newer_revision_replaces_and_the_sums_follow(store: Store) -> None:
+    """The session adds up what stays, under the model that stays, whichever revision came first."""
+    old = call("s", "e", model="m1", cost=Decimal("0.1"), usage=Usage(input=10))
+    new = EventFact(replace(old.event, model="m2", cost=Decimal("0.25"), init_timestamp=START + 5), revision=1)
+    store.append("p", [old])
+    assert Appended(0, 1) == store.append("p", [new])
+    assert Appended(0, 0) == store.append("p", [old])
+    session, events = stored(store, "s")
+    assert session is not None
+    assert ([new.event], Decimal("0.25"), 10) == (events, session.statistics.cost, session.statistics.prompt_tokens)
+    assert (ids(store, SessionQuery(model="m1")), ids(store, SessionQuery(model="m2"))) == ([], ["s"])
+
+
+def test_an_event_may_come_before_its_session(store: Store) -> None:
+    """An event of a session nobody announced makes the session; what is told later is added."""
+    store.append("p", [step("s", "e", START + 7, end_timestamp=START + 9)])
+    early = store.session("p", "s")
+    store.append("p", [SessionFacts("s", start_ns=START, tags_added=frozenset({(Stamp(1, "a"), ("t",))}))])
+    late = store.session("p", "s")
+    assert early is not None
+    assert late is not None
+    assert (early.init_timestamp, early.last_activity_at, early.tags) == (START + 7, START + 9, ())
+    assert (late.init_timestamp, late.last_activity_at, late.tags) == (START, START + 9, ("t",))
+
+
+def test_one_append_may_hold_many_sessions(store: Store) -> None:
+    """Facts of several sessions in one batch go each to its own."""
+    store.append("p", [step("a", "e", START), step("b", "e", START + 1), step("a", "f", START + 2)])
+    assert (ids(store, SessionQuery()), [e.event_id for e in store.events("p", "a")]) == (["b", "a"], ["e", "f"])
+
+
+def test_projects_do_not_see_each_other(store: Store) -> None:
+    """The same ids in two projects are two sessions."""
+    store.append("p", [step("s", "e", name_of := START)])
+    store.append("q", [step("s", "e", name_of + 1), step("s", "f", START)])
+    store.delete_session("q", "s")
+    session, events = stored(store, "s")
+    assert session is not None
+    assert (session.project_id, session.statistics.events, [event.event_id for event in events]) == ("p", 1, ["e"])
+    assert (store.session("q", "s"), list(store.events("q", "s"))) == (None, [])
+
+
+def test_deleting_removes_the_session_and_its_events(store: Store) -> None:
+    """Nothing of a deleted session is left, and another session is untouched."""
+    store.append("p", [*one_of_everything("s"), *one_of_everything("other")])
+    assert (store.delete_session("p", "s"), store.delete_session("p", "s")) == (True, False)
+    assert stored(store, "s") == (None, [])
+    assert folded(one_of_everything("other"), "other") == stored(store, "other")
+    assert ids(store, SessionQuery(tag="x")) == ["other"]
+    assert ids(store, SessionQuery(model="m-1")) == ["other"]
+
+
+def test_a_deleted_session_can_come_back(store: Store) -> None:
+    """A fact that arrives after the deletion makes the session anew, without what was deleted."""
+    store.append("p", one_of_everything())
+    store.delete_session("p", "s")
+    store.append("p", [step("s", "late")])
+    assert folded([step("s", "late")], "s") == stored(store, "s")
+
+
+def test_any_text_is_kept(store: Store) -> None:
+    """Ids, names and contents may hold NUL, emoji, quotes and lone surrogates in content."""
+    odd = "a\u0000b'\"; DROP TABLE events; -- 😀"
+    facts = [
+        EventFact(
+            ToolCall(event_id=odd, session_id=odd, name=odd, init_timestamp=START, params={odd: odd}, returns="\ud800")
+        ),
+        SessionFacts(odd, tags_set=(Stamp(1, odd), (odd,))),
+    ]
+    store.append("p", facts)
+    assert folded(facts, odd) == stored(store, odd)
+    assert [odd] == ids(store, SessionQuery(tag=odd))
+
+
+# --- listing sessions ------------------------------------------------------------------------------------------------
+
+
+def fleet() -> list[Fact]:
+    """Eight sessions that differ in what can be filtered."""
+    facts: list[Fact] = []
+    for number in range(8):
+        name, start = f"{'ab'[number % 2]}{number}", START + number // 2 * DAY
+        tags = ("even",) if number % 2 == 0 else ("odd", "rare") if number == 3 else ("odd",)
+        end = (
+            End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", "")
+            if number < 6
+            else None
+        )
+        facts.append(SessionFacts(name, start_ns=start, end=end, tags_set=(Stamp(start, "o"), tags)))
+        facts.append(
+            call(name, "c", start, model=f"m{number % 3}", cost=Decimal(number) / 10, usage=Usage(input=number))
+        )
+        if number % 4 == 1:
+            facts.append(EventFact(Failure(event_id="f", session_id=name, name="E", init_timestamp=start)))
+    return facts
+
+
+@pytest.fixture
+def many(make: Make) -> Any:
+    """A store with the fleet, of which the two without an end are fresh or not by the clock."""
+    store = make(clock=lambda: START + 3 * DAY + 1)
+    store.append("p", fleet())
+    return store
+
+
+FILTERS = {
+    "none": (SessionQuery(), ["a6", "b7", "a4", "b5", "a2", "b3", "a0", "b1"]),
+    "tag": (SessionQuery(tag="odd"), ["b7", "b5", "b3", "b1"]),
+    "unknown tag": (SessionQuery(tag="no"), []),
+    "end state": (SessionQuery(end_state="Failure"), ["b3", "a0"]),
+    "without an end": (SessionQuery(end_state="Indeterminate"), ["a6", "b7"]),
+    "running": (SessionQuery(running=True), ["a6", "b7"]),
+    "not running": (SessionQuery(running=False, tag="odd"), ["b5", "b3", "b1"]),
+    "since": (SessionQuery(since_ns=START + 2 * DAY), ["a6", "b7", "a4", "b5"]),
+    "until": (SessionQuery(until_ns=START + DAY), ["a0", "b1"]),
+    "errors": (SessionQuery(has_errors=True), ["b5", "b1"]),
+    "no errors": (SessionQuery(has_errors=False, tag="odd"), ["b7", "b3"]),
+    "model": (SessionQuery(model="m1"), ["b7", "a4", "b1"]),
+    "tag and model": (SessionQuery(tag="odd", model="m1"), ["b7", "b1"]),
+    "cost from": (SessionQuery(min_cost=Decimal("0.6")), ["a6", "b7"]),
+    "cost to": (SessionQuery(max_cost=Decimal("0.1")), ["a0", "b1"]),
+    "cost above by a hair": (SessionQuery(min_cost=Decimal("0.70000000000000000001")), []),
+    "prefix": (SessionQuery(id_prefix="b"), ["b7", "b5", "b3", "b1"]),
+    "prefix, tag and model": (SessionQuery(id_prefix="b", tag="rare", model="m0"), ["b3"]),
+    "all at once": (
+        SessionQuery(
+            tag="odd",
+            end_state="Success",
+            running=False,
+            since_ns=START,
+            until_ns=START + 9 * DAY,
+            has_errors=True,
+            model="m2",
+            min_cost=Decimal("0.5"),
+            max_cost=Decimal("0.5"),
+            id_prefix="b",
+        ),
+        ["b5"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters(many: Store, name: str) -> None:
+    """Each filter keeps what it names; the newest start comes first, equal ones by id."""
+    query, expected = FILTERS[name]
+    assert expected == ids(many, query)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("limit", [1, 3])
+def test_pages_are_the_listing_cut(many: Store, name: str, limit: int) -> None:
+    """Following the cursor of each page gives the same sessions in the same order, none twice."""
+    query, expected = FILTERS[name]
+    seen: list[str] = []
+    page = many.sessions("p", replace(query, limit=limit))
+    while True:
+        seen += [session.session_id for session in page.items]
+        if page.next_cursor is None:
+            break
+        page = many.sessions("p", replace(query, limit=limit, cursor=page.next_cursor))
+    assert expected == seen
+
+
+def test_listed_sessions_are_the_sessions(store: Store) -> None:
+    """A listing has all of a session but the host environments."""
+    store.append("p", one_of_everything())
+    session = store.session("p", "s")
+    assert session is not None
+    assert [without_host_env(session)] == store.sessions("p", SessionQuery()).items
+
+
+def test_a_start_that_moves_back_moves_the_session(store: Store) -> None:
+    """The listings follow a start, a tag and a model that become known later."""
+    store.append("p", [call("a", "e", START + 9, model="m"), call("b", "e", START + 5, model="m")])
+    tagged = frozenset({(Stamp(1, "o"), ("t",))})
+    store.append("p", [SessionFacts("a", tags_added=tagged), SessionFacts("b", tags_added=tagged)])
+    store.append("p", [SessionFacts("a", start_ns=START)])
+    for query in (SessionQuery(), SessionQuery(tag="t"), SessionQuery(model="m")):
+        assert ids(store, query) == ["b", "a"]
+
+
+def test_replaced_tags_leave_the_listing(store: Store) -> None:
+    """A session is found by the tags it has, not by those it had."""
+    store.append("p", [SessionFacts("s", start_ns=START, tags_set=(Stamp(1, "o"), ("old",)))])
+    store.append("p", [SessionFacts("s", tags_set=(Stamp(2, "o"), ("new",)))])
+    assert (ids(store, SessionQuery(tag="old")), ids(store, SessionQuery(tag="new"))) == ([], ["s"])
+
+
+def test_running_follows_the_processes(make: Make) -> None:
+    """A session without an end runs while one of its processes is alive, as the given `liveness` tells."""
+    alive = {7: True, 8: False}
+    store = make(clock=lambda: START + DAY, liveness=lambda key, process: alive[key.pid])
+    for pid in alive:
+        process = {ProcessKey("h", pid, START): ProcessFacts(seen_ns=START)}
+        store.append("p", [SessionFacts(f"s{pid}", start_ns=START, processes=process)])
+    dead = store.session("p", "s8")
+    assert (ids(store, SessionQuery(running=True)), ids(store, SessionQuery(running=False))) == (["s7"], ["s8"])
+    assert dead.end_state_reason == "process 8 on host h ended without closing the session"
+
+
+@pytest.mark.parametrize("cursor", ["x", "bm9wZQ", "WzEsMl0", "é"])
+def test_a_foreign_cursor_is_refused(store: Store, cursor: str) -> None:
+    """A cursor that no listing gave is a mistake of the caller's, and named."""
+    with pytest.raises(InvalidValueError, match="not a cursor"):
+        store.sessions("p", SessionQuery(cursor=cursor))
+
+
+def test_no_page_is_empty_by_request() -> None:
+    """A limit below one is a mistake of the caller's."""
+    with pytest.raises(InvalidValueError, match="limit is 0"):
+        SessionQuery(limit=0)
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def test_events_come_by_start_then_id(store: Store) -> None:
+    """The order is that of time, not that of arrival."""
+    store.append("p", [step("s", "b", START + 1), step("s", "c", START)])
+    store.append("p", [step("s", "a", START + 1)])
+    assert [event.event_id for event in store.events("p", "s")] == ["c", "a", "b"]
+
+
+def test_events_without_payloads_lack_only_the_large_fields(store: Store) -> None:
+    """Everything else is as it is with payloads."""
+    store.append("p", one_of_everything())
+    events = list(store.events("p", "s"))
+    assert list(map(without_large_fields, events)) == list(store.events("p", "s", EventQuery(payloads=False)))
+
+
+def test_events_can_be_chosen(store: Store) -> None:
+    """By kind, by id, and so many."""
+    store.append("p", one_of_everything())
+
+    def chosen(**query: Any) -> list[str]:
+        return [event.event_id for event in store.events("p", "s", EventQuery(**query))]
+
+    assert chosen() == ["e4", "e1", "e2", "e3", "e5"]
+    assert chosen(types=("llms", "errors")) == ["e1", "e5"]
+    assert chosen(event_id="e3") == ["e3"]
+    assert chosen(event_id="e3", types=("llms",)) == []
+    assert chosen(limit=2) == ["e4", "e1"]
+    assert chosen(limit=0) == []
+
+
+@pytest.mark.parametrize("payloads", [True, False])
+def test_long_sessions_are_read_in_pieces(store: Store, payloads: bool) -> None:
+    """More events than any chunk holds come complete, in order, and from any place on."""
+    facts = [step("s", f"{number:04}", START + number // 2) for number in range(1100)]
+    store.append("p", facts[::-1])
+    events = list(store.events("p", "s", EventQuery(payloads=payloads)))
+    assert [fact.event for fact in facts] == events
+    rest = store.events("p", "s", EventQuery(payloads=payloads, cursor=cursor_of(events[998])))
+    assert events[999:] == list(rest)
+    some = store.events("p", "s", EventQuery(payloads=payloads, cursor=cursor_of(events[0]), limit=600))
+    assert events[1:601] == list(some)
+
+
+def test_a_reading_that_is_left_half_way_blocks_nobody(store: Store) -> None:
+    """While a consumer of events pauses, writing, deleting and reading go on."""
+    store.append("p", [step("s", f"{number:03}", START + number) for number in range(100)])
+    reading = store.events("p", "s")
+    next(reading)
+    store.append("p", [step("s", "late", START + 1000)])
+    assert (len(list(store.events("p", "s"))), store.delete_session("p", "s")) == (101, True)
+    reading.close()
+
+
+# --- further abilities -----------------------------------------------------------------------------------------------
+
+
+def test_ids_are_found_by_prefix(store: FindsIds) -> None:
+    """In order, and no more than asked for."""
+    store.append("p", [SessionFacts(name) for name in ("ab2", "ab1", "ac", "b", "a%", "a_")])
+    store.append("q", [SessionFacts("ab3")])
+    assert store.find_session_ids("p", "ab") == ["ab1", "ab2"]
+    assert store.find_session_ids("p", "a%") == ["a%"]
+    assert store.find_session_ids("p", "a", limit=2) == ["a%", "a_"]
+    assert store.find_session_ids("p", "z") == []
+
+
+def rows(store: Totals, by: Any, **query: Any) -> dict[str, tuple[int, int, Decimal]]:
+    return {
+        row.key: (row.sessions, row.statistics.prompt_tokens, row.statistics.cost)
+        for row in store.totals("p", SessionQuery(**query), by)
+    }
+
+
+def test_totals_add_up(many: Totals) -> None:
+    """By day, end state and model, over all sessions or those that a query selects."""
+    days = {
+        "2023-11-14": (2, 1, Decimal("0.1")),
+        "2023-11-15": (2, 5, Decimal("0.5")),
+        "2023-11-16": (2, 9, Decimal("0.9")),
+        "2023-11-17": (2, 13, Decimal("1.3")),
+    }
+    states = {
+        "Failure": (2, 3, Decimal("0.3")),
+        "Indeterminate": (2, 13, Decimal("1.3")),
+        "Success": (4, 12, Decimal("1.2")),
+    }
+    models = {"m0": (3, 9, Decimal("0.9")), "m1": (3, 12, Decimal("1.2")), "m2": (2, 7, Decimal("0.7"))}
+    assert (days, states, models) == (rows(many, "day"), rows(many, "end_state"), rows(many, "model"))
+    assert {"Failure": (1, 3, Decimal("0.3")), "Success": (2, 6, Decimal("0.6"))} == rows(
+        many, "end_state", tag="odd", running=False
+    )
+    assert {"m1": (1, 7, Decimal("0.7"))} == rows(many, "model", id_prefix="b", model="m1", min_cost=Decimal("0.5"))
+    assert rows(many, "day", tag="no") == {}
+
+
+def test_totals_have_every_statistic(store: Totals) -> None:
+    """The sum over one session is the session's, drops included; by model, the model calls'."""
+    store.append("p", one_of_everything())
+    session = store.session("p", "s")
+    whole = [TotalsRow(key="Success", sessions=1, statistics=session.statistics)]
+    calls = Statistics.of(next(iter(store.events("p", "s", EventQuery(types=("llms",))))))
+    assert whole == store.totals("p", SessionQuery(), "end_state")
+    assert [TotalsRow(key="m-1", sessions=1, statistics=calls)] == store.totals("p", SessionQuery(), "model")
+
+
+def test_records_are_json(store: Store) -> None:
+    """What comes out of a store can be written as JSON as it is."""
+    from agentops_otel.records import to_json
+
+    store.append("p", one_of_everything())
+    session, events = stored(store, "s")
+    json.dumps([to_json(record) for record in (session, *events)], allow_nan=False)
