@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agentops_otel.testing import ModelServer
+
+for _name in [*os.environ]:  # what the developer's shell says must not reach the tests
+    if _name.startswith(("AGENTOPS_", "OTEL_", "OPENAI_")) or _name in ("TRACEPARENT", "BAGGAGE"):
+        del os.environ[_name]
 
 
 @pytest.fixture(autouse=True)
 def _strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own failures are raised in tests, not logged."""
     monkeypatch.setenv("AGENTOPS_STRICT", "true")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the embedded store, for this test and the processes it starts."""
+    folder = tmp_path / "agentops-home"
+    monkeypatch.setenv("AGENTOPS_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Tracer
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, Tracer
 
 SESSION_BAGGAGE = "agentops.session.id"
 """The baggage entry that carries a session id to other processes."""
@@ -128,6 +128,16 @@ def with_session(session: ActiveSession, context: Context | None = None) -> Cont
 def with_agent(who: Agent, context: Context | None = None) -> Context:
     """`context` on behalf of an agent."""
     return otel_context.set_value(_AGENT, who, context)
+
+
+def with_span(span: Span, context: Context | None = None) -> Context:
+    """`context` with the span as the parent of new spans."""
+    return trace.set_span_in_context(span, context)
+
+
+def here() -> Context:
+    """The current context."""
+    return otel_context.get_current()
 
 
 def parent_context(session: ActiveSession | None) -> Context:

@@ -194,7 +194,7 @@ def _cpu(psutil: Any) -> dict[str, Json]:
     return {
         "Physical cores": psutil.cpu_count(logical=False),
         "Total cores": psutil.cpu_count(logical=True),
-        "CPU Usage": f"{psutil.cpu_percent(interval=0.1)}%",
+        "CPU Usage": f"{psutil.cpu_percent(interval=0.05)}%",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.context import Context
@@ -63,12 +64,27 @@ class AgentOpsSpanProcessor(SpanProcessor):
     def __init__(self, *outboxes: SpanOutbox, warn_ambiguous: bool = True) -> None:
         self._outboxes = outboxes
         self._warn_ambiguous = warn_ambiguous
+        self._retired = False
         self._open: dict[int, str] = {}
+        self._job: Callable[[], Any] | None = None
         self.seen = 0
+
+    def before_next_span(self, job: Callable[[], Any]) -> None:
+        """Run a job once, when the next span starts."""
+        self._job = job
+
+    def retire(self) -> None:
+        """Do nothing more: a provider does not let go of a processor it once was given."""
+        self._outboxes, self._retired = (), True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Decide to which session the span belongs, and write it on the span."""
+        if self._retired:
+            return
         with quietly("stamping a span"):
+            job, self._job = self._job, None
+            if job is not None:
+                job()
             self._stamp(span, parent_context)
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
@@ -99,6 +115,8 @@ class AgentOpsSpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span on. The stamp goes along beside the attributes, which may have lost it."""
+        if self._retired:
+            return
         with quietly("queueing a span"):
             self.seen += 1
             key = self._open.pop(span.context.span_id, None) if span.context else None

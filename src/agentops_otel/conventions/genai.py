@@ -14,19 +14,19 @@ from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import messages, system_message
 from agentops_otel.conventions.names import finish_reason, provider
 from agentops_otel.conventions.wire import (
+    Places,
+    Rule,
     label,
     milliseconds,
     parsed,
-    places,
     plain,
-    rules,
     session_id,
     take,
     take_usage,
     text,
     texts,
 )
-from agentops_otel.records import Json, Usage
+from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue, FlatSpan
 
 OPERATION = "gen_ai.operation.name"
@@ -65,7 +65,6 @@ AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens"
 IMAGE_INPUT_TOKENS = "gen_ai.usage.image.input_tokens"
 IMAGE_OUTPUT_TOKENS = "gen_ai.usage.image.output_tokens"
 
-EXECUTE_TOOL = "execute_tool"
 KINDS: dict[str, Kind] = {
     "chat": "llms",
     "text_completion": "llms",
@@ -79,7 +78,7 @@ KINDS: dict[str, Kind] = {
     "speech": "llms",
     "transcription": "llms",
     "moderation": "llms",
-    EXECUTE_TOOL: "tools",
+    "execute_tool": "tools",
     "retrieval": "tools",
     "invoke_agent": "actions",
     "create_agent": "actions",
@@ -88,22 +87,22 @@ KINDS: dict[str, Kind] = {
 }
 """What an operation is. `fetch_response` reads back an answer that was paid for before, so it is no model call."""
 
-USAGE = places(
-    prompt=(INPUT_TOKENS,),
-    completion=(OUTPUT_TOKENS,),
-    cache_read=(CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
-    cache_write=(
+_USAGE: Places = {
+    "prompt": (INPUT_TOKENS,),
+    "completion": (OUTPUT_TOKENS,),
+    "cache_read": (CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
+    "cache_write": (
         *(CACHE_WRITE_TOKENS, "gen_ai.usage.cache_creation.input_tokens"),
         *("gen_ai.usage.cache_creation_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
     ),
-    cache_write_1h=(CACHE_WRITE_1H_TOKENS,),
-    reasoning=(REASONING_TOKENS, "gen_ai.usage.reasoning_tokens", "gen_ai.usage.thinking_tokens"),
-    audio_in=(AUDIO_INPUT_TOKENS,),
-    audio_out=(AUDIO_OUTPUT_TOKENS,),
-    image=(IMAGE_INPUT_TOKENS,),
-    image_out=(IMAGE_OUTPUT_TOKENS,),
-)
-CALL = rules(
+    "cache_write_1h": (CACHE_WRITE_1H_TOKENS,),
+    "reasoning": (REASONING_TOKENS, "gen_ai.usage.reasoning_tokens", "gen_ai.usage.thinking_tokens"),
+    "audio_in": (AUDIO_INPUT_TOKENS,),
+    "audio_out": (AUDIO_OUTPUT_TOKENS,),
+    "image": (IMAGE_INPUT_TOKENS,),
+    "image_out": (IMAGE_OUTPUT_TOKENS,),
+}
+_CALL: tuple[Rule, ...] = (
     ("provider", provider, (PROVIDER, SYSTEM)),
     ("model", label, (RESPONSE_MODEL,)),
     ("request_model", label, (REQUEST_MODEL,)),
@@ -111,16 +110,16 @@ CALL = rules(
     ("finish_reasons", texts, (FINISH_REASONS, "gen_ai.response.finish_reason")),
     ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
 )
-TOOL = rules(
+_TOOL: tuple[Rule, ...] = (
     ("name", label, (TOOL_NAME,)),
     ("params", parsed, (TOOL_ARGUMENTS,)),
     ("returns", parsed, (TOOL_RESULT,)),
 )
-RETRIEVAL = rules(
+_RETRIEVAL: tuple[Rule, ...] = (
     ("params", text, (RETRIEVAL_QUERY,)),
     ("returns", parsed, (RETRIEVAL_DOCUMENTS,)),
 )
-EVERYWHERE = rules(
+_EVERYWHERE: tuple[Rule, ...] = (
     ("operation", label, (OPERATION,)),
     ("session_id", session_id, (CONVERSATION_ID,)),
     ("agent_id", label, (AGENT_ID,)),
@@ -136,21 +135,19 @@ class GenAIDialect:
     roots: frozenset[str] = frozenset({"gen_ai"})
 
     def matches(self, span: FlatSpan) -> bool:
-        """Every span with a name of this vocabulary."""
-        return True
+        """Spans with an operation, or with the model or usage of a call."""
+        attributes = span.attributes
+        return OPERATION in attributes or REQUEST_MODEL in attributes or INPUT_TOKENS in attributes
 
     def read(self, span: FlatSpan) -> Reading:
         """Model calls whole; of tools and agents what they did, never the tokens of the calls below them."""
         attributes, reading = span.attributes, Reading()
-        take(attributes, EVERYWHERE, reading)
+        take(attributes, _EVERYWHERE, reading)
         reading.kind = KINDS.get(reading.operation or "")
         if reading.kind == "tools":
-            if reading.operation == EXECUTE_TOOL:
-                reading.consumed[OPERATION] = "kind"
-            take(attributes, RETRIEVAL if reading.operation == "retrieval" else TOOL, reading)
+            take(attributes, _RETRIEVAL if reading.operation == "retrieval" else _TOOL, reading)
         elif reading.kind == "actions":
             reading.action_type = reading.operation
-            reading.consumed[OPERATION] = "action_type"
             _take_content(attributes, reading)
         else:
             _take_call(span, reading)
@@ -159,22 +156,11 @@ class GenAIDialect:
 
 def _take_call(span: FlatSpan, reading: Reading) -> None:
     attributes = span.attributes
-    take(attributes, CALL, reading)
-    take_usage(attributes, USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
+    take(attributes, _CALL, reading)
+    take_usage(attributes, _USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
     _take_params(attributes, reading)
     _take_content(attributes, reading)
     _normalise_names(attributes, reading)
-
-
-def totals_of(usage: Usage) -> dict[str, int]:
-    """Usage as these conventions count it: totals, and the parts that are in them. Details of 0 are left out."""
-    written = (usage.cache_write or 0) + (usage.cache_write_1h or 0)
-    parts = {CACHE_READ_TOKENS: usage.cache_read, CACHE_WRITE_TOKENS: written, REASONING_TOKENS: usage.reasoning}
-    totals = {INPUT_TOKENS: usage.prompt_tokens, OUTPUT_TOKENS: usage.completion_tokens}
-    return {
-        **{name: count for name, count in totals.items() if count is not None},
-        **{name: count for name, count in parts.items() if count},
-    }
 
 
 def _is_exclusive(span: FlatSpan) -> bool:
@@ -187,11 +173,11 @@ def _take_params(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
     for name, value in attributes.items():
         if name.startswith(REQUEST) and name != REQUEST_MODEL:
             params[name[len(REQUEST) :]] = plain(value)
-            reading.consumed[name] = "params"
+            reading.consumed.add(name)
     definitions = attributes.get(TOOL_DEFINITIONS)
     if definitions is not None:
         params["tools"] = parsed(definitions)
-        reading.consumed[TOOL_DEFINITIONS] = "params"
+        reading.consumed.add(TOOL_DEFINITIONS)
     if params:
         reading.params = params
 
@@ -200,17 +186,17 @@ def _take_content(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
     prompt, completion = attributes.get(INPUT_MESSAGES), attributes.get(OUTPUT_MESSAGES)
     if prompt is not None:
         reading.prompt = messages(prompt, "user")
-        reading.consumed[INPUT_MESSAGES] = "prompt"
+        reading.consumed.add(INPUT_MESSAGES)
     if completion is not None:
         reading.completion = messages(completion, "assistant")
-        reading.consumed[OUTPUT_MESSAGES] = "completion"
+        reading.consumed.add(OUTPUT_MESSAGES)
     instructions = attributes.get(SYSTEM_INSTRUCTIONS)
     if instructions is None:
         return
     system = system_message(instructions)
-    if system is not None and (reading.prompt is None or type(reading.prompt) is list):
+    if system is not None and isinstance(reading.prompt, list | None):
         reading.prompt = [system, *(reading.prompt or ())]
-        reading.consumed[SYSTEM_INSTRUCTIONS] = "prompt"
+        reading.consumed.add(SYSTEM_INSTRUCTIONS)
 
 
 def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
@@ -219,7 +205,7 @@ def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> No
         original = reading.finish_reasons
         reading.finish_reasons = tuple(map(finish_reason, original))
         if reading.finish_reasons != original:
-            reading.consumed.pop(FINISH_REASONS, None)
+            reading.consumed.discard(FINISH_REASONS)
     for name in (PROVIDER, SYSTEM):
         if attributes.get(name) != reading.provider:
-            reading.consumed.pop(name, None)
+            reading.consumed.discard(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel.conventions.wire import parsed
@@ -12,7 +13,7 @@ from agentops_otel.spans import AnyValue
 def messages(value: AnyValue, role: str) -> list[Message] | Json:
     """Messages from JSON text or a structure; `role` is for those that name none. Other values stay what they are."""
     found = parsed(value)
-    if type(found) is dict:
+    if isinstance(found, Mapping):
         found = [found]
     if not isinstance(found, list) or not found:
         return None if found in ([], "") else found

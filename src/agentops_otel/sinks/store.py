@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentops_otel.facts import Fact
+from agentops_otel.records import Session
 from agentops_otel.store.base import DEFAULT_PROJECT, Store
 
 
@@ -29,3 +30,7 @@ class StoreSink:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
+
+    def session(self, session_id: str) -> Session | None:
+        """The session as all processes recorded it."""
+        return self._store.session(self._project_id, session_id)

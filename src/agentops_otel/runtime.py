@@ -1,0 +1,371 @@
+"""Runtime: assembles the parts in a process and takes them apart again. The one object with state, and the one global.
+
+Which provider the spans go to:
+
+* none is set: we install one, so that manual spans inside a session are recorded;
+* an SDK provider (or one that takes span processors): our processor is added, nothing is replaced;
+* that provider's sampler may drop spans, or the provider takes no processors: ours come from a private one beside it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import uuid
+from types import FrameType, TracebackType
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import Tracer as SdkTracer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import ProxyTracerProvider, Tracer
+
+from agentops_otel import context, host, records
+from agentops_otel._version import __version__
+from agentops_otel.conventions.agentops import ProcessMark
+from agentops_otel.events import checked_tags
+from agentops_otel.export import AgentOpsSpanExporter
+from agentops_otel.guard import logger, quietly
+from agentops_otel.inheritance import Environment, inherited_session_id
+from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
+from agentops_otel.records import Json
+from agentops_otel.sessions import MAX_ID, PlannedIds, Session, reason_of
+from agentops_otel.settings import Settings
+from agentops_otel.sinks.base import Sink
+from agentops_otel.sinks.tally import TallySink
+
+SCOPE = "agentops_otel"
+ALWAYS_SAMPLED = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler,")
+STORE_DELAY_S = 0.25
+"""The embedded store is written this soon after an event, whatever `max_wait_time` allows."""
+
+HOST_WAIT_S = 0.2
+"""The end of a short program waits this long for the host environment."""
+
+
+class Runtime:
+    """Everything that runs in this process. One at a time; made by `start`, ended by `stop`."""
+
+    def __init__(self, settings: Settings, *, sink: Sink | None = None) -> None:
+        self.settings = settings
+        logger.setLevel(settings.logging_level)
+        self._host_env: Json = None
+        self._describing: threading.Thread | None = None
+        self._stopped = False
+        self._environment = Environment()
+        self.outboxes = self._open_outboxes(sink)
+        self.processor = AgentOpsSpanProcessor(*self.outboxes)
+        self.provider, self.role = choose_provider(self.processor)
+        self.tracer, self.ids = own_tracer(self.provider)
+        self._exits = ExitWatch(self)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _open_outboxes(self, sink: Sink | None) -> list[SpanOutbox]:
+        settings = self.settings
+        self.store_exporter: AgentOpsSpanExporter | None = None
+        wanted = list(settings.exporter)
+        if sink is not None:
+            wanted = ["store"]
+        elif "store" not in wanted and wanted != ["none"]:  # what a session cost is known without a store, too
+            wanted, sink = [*wanted, "store"], TallySink()
+        outboxes = []
+        for name in wanted:
+            exporter, delay_s = self._exporter(name, sink)
+            if exporter is not None:
+                delay_s = min(delay_s, settings.max_wait_time / 1000)
+                outboxes.append(SpanOutbox(exporter, capacity=settings.max_queue_size, delay_s=delay_s))
+        return outboxes
+
+    def _exporter(self, name: str, sink: Sink | None) -> tuple[SpanExporter | None, float]:
+        if name == "otlp":
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            return OTLPSpanExporter(), 5.0
+        if name == "none":
+            return None, 0.0
+        self.store_exporter = AgentOpsSpanExporter(sink, settings=self.settings)
+        return self.store_exporter, STORE_DELAY_S
+
+    @property
+    def capture(self) -> bool:
+        """Whether prompts, arguments and results may be recorded."""
+        return self.settings.capture_content != "none"
+
+    @property
+    def app_url(self) -> str:
+        """Where sessions can be looked at."""
+        return self.settings.endpoint.rstrip("/")
+
+    # --- what sessions need -----------------------------------------------------------------------------------------
+
+    def process(self, session_id: str) -> ProcessMark:
+        """This process, and how many spans of the session it had to drop."""
+        me = host.this_process()
+        dropped = sum(outbox.dropped.get(session_id, 0) for outbox in self.outboxes)
+        return ProcessMark(key=me.key, boot_id=me.boot_id, dropped=dropped)
+
+    def host_env(self) -> Json:
+        """The host environment; gathered once."""
+        if self._host_env is None:
+            self._host_env = host.host_env(self.settings.env_data_opt_out)
+        return self._host_env
+
+    def flush(self, timeout_s: float) -> bool:
+        """Deliver what is queued, within the timeout."""
+        return self.processor.force_flush(int(timeout_s * 1000))
+
+    def record_of(self, session_id: str) -> records.Session | None:
+        """The session as all its processes recorded it; None without a store."""
+        return self.store_exporter.session(session_id) if self.store_exporter is not None else None
+
+    def whereabouts(self, session_id: str) -> list[str]:
+        """The path of the store, and the command that shows more."""
+        if "store" not in self.settings.exporter:
+            return []
+        path = self.settings.db_path()
+        option = "" if path == Settings().db_path() else f" --db {path}"
+        return [f"store    {path}", f"more     agentops-otel sessions show {session_id[:8]}{option}"]
+
+    def closed(self, session: Session) -> None:
+        """A session has been ended here."""
+        context.active.discard(session)
+        self._environment.follow(context.active, enabled=self.settings.propagate_environment)
+
+    # --- sessions ---------------------------------------------------------------------------------------------------
+
+    def start_session(self, tags: Any = None, inherited_session_id: Any = None) -> Session:
+        """A new session, or the one with that id if it is given; it becomes current in this context."""
+        session_id = checked_id(inherited_session_id)
+        all_tags = tuple(dict.fromkeys((*self.settings.default_tags, *checked_tags(tags))))
+        if session_id is not None:
+            known = context.active.get(session_id)
+            if isinstance(known, Session):
+                known.add_tags(list(all_tags))
+                return known
+        session = Session(self, session_id or str(uuid.uuid4()), all_tags, joined=session_id is not None)
+        context.active.add(session)
+        session.announce()
+        session.activate()
+        self._environment.follow(context.active, enabled=self.settings.propagate_environment)
+        self._describe_host(session)
+        return session
+
+    def _describe_host(self, session: Session) -> None:
+        """Export the host environment from a thread of its own: gathering it takes about a tenth of a second."""
+
+        def describe() -> None:
+            with quietly("gathering the host environment"):
+                self.host_env()
+                if not self._stopped:
+                    session.describe_host()
+
+        if self._host_env is not None:
+            describe()
+            return
+        self._describing = threading.Thread(target=describe, name="agentops-host", daemon=True)
+        self._describing.start()
+
+    def first_session(self, inherited: str | None = None) -> Session | None:
+        """What `init` returns: the session that goes on, else an inherited one, else a new one if so configured."""
+        live = context.current()
+        if isinstance(live, Session) and (inherited is None or str(inherited) == live.key):
+            return live
+        inherited = inherited or self.settings.inherited_session_id or inherited_session_id(os.environ)
+        if inherited or self.settings.auto_start_session:
+            return self.start_session(inherited_session_id=inherited)
+        return None
+
+    def sessions(self) -> list[Session]:
+        """The sessions that go on in this process, oldest first."""
+        return [one for one in context.active.all() if isinstance(one, Session)]
+
+    def uninstrument(self) -> None:
+        """Leave model clients as they were."""
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Leave the sessions that are open and deliver what is queued, within `exit_timeout`."""
+        if self._describing is not None:
+            self._describing.join(HOST_WAIT_S)
+        with quietly("leaving the open sessions"):
+            for session in self.sessions():
+                session.leave()
+                context.active.discard(session)
+        self._stopped = True
+        self.processor.retire()
+        self._environment.restore()
+        with quietly("delivering the last spans"):
+            for outbox in self.outboxes:
+                outbox.close(self.settings.exit_timeout / 1000)
+        self._exits.uninstall()
+
+    def after_fork(self) -> None:
+        """In a forked child: the sessions go on here; the child takes part in them from its first span on."""
+        self._describing = None
+        sessions = self.sessions()
+        for session in sessions:
+            session.forked()
+        self.processor.before_next_span(lambda: announce(sessions))
+        module = sys.modules.get("multiprocessing.util")
+        if module is not None:  # its children leave by os._exit, past atexit, but run their own finalizers first
+            module.register_after_fork(self, lambda one: module.Finalize(None, one.stop, exitpriority=100))
+
+
+def announce(sessions: list[Session]) -> None:
+    """Export the start markers of these sessions."""
+    for session in sessions:
+        session.announce()
+
+
+def checked_id(session_id: Any) -> str | None:
+    """A session id as text; None, with a warning, for what cannot be one."""
+    if session_id is None:
+        return None
+    text = str(session_id)
+    if isinstance(session_id, (str, uuid.UUID)) and 0 < len(text) <= MAX_ID:
+        return text
+    logger.warning("inherited_session_id=%r is not a UUID or a text of 1 to %d characters: ignored", session_id, MAX_ID)
+    return None
+
+
+# --- providers -------------------------------------------------------------------------------------------------------
+
+
+def choose_provider(processor: AgentOpsSpanProcessor) -> tuple[Any, str]:
+    """The provider that our own spans go to, and in words what was done; never replaces one that exists."""
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, ProxyTracerProvider):
+        provider = private_provider(processor)
+        trace.set_tracer_provider(provider)
+        return provider, "installed: no tracer provider was set"
+    add = getattr(existing, "add_span_processor", None)
+    if add is None:
+        return private_provider(processor), f"private: {type(existing).__name__} takes no span processors"
+    add(processor)
+    sampler = getattr(existing, "sampler", None)
+    described = sampler.get_description() if sampler is not None else ALWAYS_SAMPLED[0]
+    if not described.startswith(ALWAYS_SAMPLED):
+        return private_provider(processor), f"private beside the host's: its sampler {described} may drop spans"
+    return existing, "added to the host's provider"
+
+
+def private_provider(processor: AgentOpsSpanProcessor) -> TracerProvider:
+    """A provider of our own that samples everything. The runtime shuts it down, so it needs no exit handler."""
+    provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return provider
+
+
+def own_tracer(provider: Any) -> tuple[Tracer, PlannedIds]:
+    """Our tracer, with an id generator of its own: the host's generator is asked, but never changed."""
+    tracer = provider.get_tracer(SCOPE, __version__)
+    ids = PlannedIds(getattr(tracer, "id_generator", None) or RandomIdGenerator())
+    if isinstance(tracer, SdkTracer):
+        tracer.id_generator = ids
+    return tracer, ids
+
+
+# --- how a process ends ----------------------------------------------------------------------------------------------
+
+
+class ExitWatch:
+    """Tells sessions how the process ends, without changing how it does.
+
+    Signal handlers and `sys.excepthook` are chained to what was there; the exit code stays what it would have been.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._before: dict[int, Any] = {}
+        self._except_hook = sys.excepthook
+        sys.excepthook = self._on_uncaught
+        atexit.register(runtime.stop)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._watch(number)
+
+    def _watch(self, number: signal.Signals) -> None:
+        before = signal.getsignal(number)
+        if before in (None, signal.SIG_IGN):
+            return
+        self._before[number] = before
+        signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        with quietly(f"telling the sessions of {name}"):
+            for session in self._runtime.sessions():
+                session.failing(f"Signal {name} detected")
+        before = self._before.get(number)
+        if callable(before):
+            before(number, frame)
+            return
+        with quietly(f"leaving the sessions at {name}"):
+            self._runtime.stop()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def _on_uncaught(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        with quietly("telling the sessions of an uncaught exception"):
+            if not isinstance(error, KeyboardInterrupt):
+                for session in self._runtime.sessions():
+                    session.failing(reason_of(error), error)
+        self._except_hook(kind, error, traceback)
+
+    def uninstall(self) -> None:
+        """Put back what was there, where nobody else has hooked in since."""
+        atexit.unregister(self._runtime.stop)
+        if sys.excepthook == self._on_uncaught:
+            sys.excepthook = self._except_hook
+        for number, before in self._before.items():
+            with quietly("restoring a signal handler"):
+                if signal.getsignal(number) == self._on_signal:
+                    signal.signal(number, before)
+        self._before.clear()
+
+
+# --- the one global --------------------------------------------------------------------------------------------------
+
+_runtime: Runtime | None = None
+_starting = threading.RLock()
+
+
+def running() -> Runtime | None:
+    """The runtime of this process, None before `start` and after `stop`."""
+    return _runtime
+
+
+def start(settings: Settings, *, sink: Sink | None = None) -> Runtime:
+    """The runtime of this process, started if there is none."""
+    global _runtime
+    with _starting:
+        if _runtime is None:
+            _runtime = Runtime(settings, sink=sink)
+        return _runtime
+
+
+def stop() -> None:
+    """End the runtime, if there is one."""
+    global _runtime
+    with _starting:
+        ended, _runtime = _runtime, None
+    if ended is not None:
+        ended.stop()
+
+
+def _after_fork() -> None:
+    if _runtime is not None:
+        with quietly("going on after a fork"):
+            _runtime.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
