@@ -1,0 +1,191 @@
+"""A `Call` as attributes of a span, in the current GenAI conventions.
+
+Input tokens include cached ones and output tokens include reasoning. What is unknown has no attribute.
+Source: opentelemetry-util-genai 1.3b0; semantic conventions, docs/gen-ai, and general: exceptions, server.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from agentops_otel.calls import Call
+from agentops_otel.conventions.agentops import USAGE_ESTIMATED
+from agentops_otel.records import Usage
+from agentops_otel.values import carried, dumps, type_name
+
+Attributes = dict[str, Any]
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+TOOL_DEFINITIONS = "gen_ai.tool.definitions"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+ERROR_TYPE = "error.type"
+
+_FIELDS = {
+    "operation": OPERATION,
+    "provider": PROVIDER,
+    "request_model": REQUEST_MODEL,
+    "response_model": "gen_ai.response.model",
+    "response_id": "gen_ai.response.id",
+    "api": "openai.api.type",
+    "output_type": "gen_ai.output.type",
+    "time_to_first_chunk_s": "gen_ai.response.time_to_first_chunk",
+    "server_address": "server.address",
+    "server_port": "server.port",
+    "error_type": ERROR_TYPE,
+}
+"""Fields of a Call that are written as they are."""
+
+
+def _texts(value: Any) -> list[str] | None:
+    """A text or several, as a list of texts."""
+    if isinstance(value, str):
+        return [value]
+    return [str(item) for item in value] if isinstance(value, Sequence) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_PARAMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "temperature": ("gen_ai.request.temperature", _number),
+    "top_p": ("gen_ai.request.top_p", _number),
+    "frequency_penalty": ("gen_ai.request.frequency_penalty", _number),
+    "presence_penalty": ("gen_ai.request.presence_penalty", _number),
+    "top_k": ("gen_ai.request.top_k", _whole),
+    "max_tokens": ("gen_ai.request.max_tokens", _whole),
+    "seed": ("gen_ai.request.seed", _whole),
+    "choices": ("gen_ai.request.choice.count", _whole),
+    "stop_sequences": ("gen_ai.request.stop_sequences", _texts),
+    "reasoning_level": ("gen_ai.request.reasoning.level", _text),
+    "previous_response_id": ("gen_ai.request.previous_response.id", _text),
+    "encoding_formats": ("gen_ai.request.encoding_formats", _texts),
+    "dimensions": ("gen_ai.embeddings.dimension.count", _whole),
+    "service_tier": ("openai.request.service_tier", _text),
+}
+_FACTS = {
+    "service_tier": "openai.response.service_tier",
+    "system_fingerprint": "openai.response.system_fingerprint",
+}
+_USAGE = {
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "cache_write_1h": "agentops.usage.cache_write_1h.input_tokens",
+    "cache_read": "gen_ai.usage.cache_read.input_tokens",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens",
+    "audio_in": "gen_ai.usage.audio.input_tokens",
+    "audio_out": "gen_ai.usage.audio.output_tokens",
+    "image": "gen_ai.usage.image.input_tokens",
+    "image_out": "gen_ai.usage.image.output_tokens",
+}
+_CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
+_TOTALS = ("prompt_tokens", "completion_tokens")
+
+
+def span_name(operation: str, model: object) -> str:
+    """`chat gpt-4o`, or the operation alone where no model was asked for."""
+    return f"{operation} {model}" if isinstance(model, str) and model else operation
+
+
+def attributes(call: Call, *, capture: bool) -> Attributes:
+    """The attributes of a call. Without `capture` none of them holds text of a prompt, an answer or a tool."""
+    out: Attributes = {}
+    for name, key in _FIELDS.items():
+        value = getattr(call, name)
+        if value is not None:
+            out[key] = value
+    if call.stream:
+        out["gen_ai.request.stream"] = True
+    for name, value in call.params.items():
+        key, kind = _PARAMS[name]
+        written = kind(value)
+        if written is not None:
+            out[key] = written
+    for name, value in call.facts.items():
+        if isinstance(value, str):
+            out[_FACTS[name]] = value
+    if call.finish_reasons:
+        out[FINISH_REASONS] = _texts(call.finish_reasons)
+    out.update(_usage(call.usage))
+    if call.usage_estimated:
+        out[USAGE_ESTIMATED] = True
+    if capture:
+        out.update(_content(call))
+    return out
+
+
+def _usage(usage: Usage) -> Attributes:
+    """Totals always where known, even 0; parts only where there are any, as util-genai does."""
+    out: Attributes = {}
+    for name, key in _USAGE.items():
+        tokens = getattr(usage, name)
+        if tokens or (tokens == 0 and name in _TOTALS):
+            out[key] = tokens
+    written = (usage.cache_write or 0) + (usage.cache_write_1h or 0)
+    if written:
+        out[_CACHE_WRITE] = written
+    return out
+
+
+def _content(call: Call) -> Attributes:
+    texts = {
+        INPUT_MESSAGES: call.input,
+        OUTPUT_MESSAGES: call.output,
+        SYSTEM_INSTRUCTIONS: call.system,
+        TOOL_DEFINITIONS: call.tools,
+    }
+    return {key: dumps(value) for key, value in texts.items() if value}
+
+
+class FailureMarks(NamedTuple):
+    """What a failed span carries: the description of its status and the attributes of its exception event."""
+
+    description: str
+    event: Mapping[str, str]
+
+
+EXCEPTION_EVENT = "exception"
+
+
+def failure(error: BaseException, *, capture: bool) -> FailureMarks:
+    """An exception for a span, with its stack.
+
+    Messages and source lines may repeat a prompt, so without `capture` neither is there: the type stands for the
+    message and the stack names files, lines and functions only.
+    """
+    kind = type_name(error)
+    if not capture:
+        return FailureMarks(kind, _exception(kind, kind, _bare(error)))
+    message = str(carried(str(error)))
+    stack = str(carried("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+    return FailureMarks(f"{type(error).__name__}: {message}", _exception(kind, message, stack))
+
+
+def _exception(kind: str, message: str, stack: str) -> dict[str, str]:
+    return {"exception.type": kind, "exception.message": message, "exception.stacktrace": stack}
+
+
+def error_type(error: BaseException) -> str:
+    """The qualified name of an exception, as `error.type` carries it."""
+    return type_name(error)
+
+
+def _bare(error: BaseException) -> str:
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
+    return "\n".join(["Traceback (most recent call last):", *lines, type_name(error)])

@@ -1,0 +1,284 @@
+"""The only wrapper: it watches one function and makes one span of every call, whatever the function returns.
+
+A `Flight` *departs* when the call really begins and *lands* exactly once: when the value is there, or when the stream,
+manager or raw response that was handed over has come to its end. The wrapper looks at the result, never at whether the
+call was awaited, so sync and async calls take the same path. Whatever goes wrong in here is held back by `quietly`; the
+caller gets what the client returned or raised.
+
+The span is current while the client works on the request, so that HTTP instrumentation nests below it. It is never
+current while the caller's code runs between two chunks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import wrapt
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+
+from agentops_otel import context as sessions
+from agentops_otel.conventions import emit
+from agentops_otel.guard import quietly
+from agentops_otel.instruments import watchers
+from agentops_otel.instruments.spec import Operation, Origin, Provider
+from agentops_otel.instruments.taken import Taken, call_of
+
+_IN_CALL = "agentops_otel.in_call"
+_COLLECTS = "agentops_otel.collects_flights"
+_NEIGHBOURS_IN_CALL = "suppress_language_model_instrumentation"
+_MARKS = {_IN_CALL: True, _NEIGHBOURS_IN_CALL: True}
+_STOPS = frozenset(
+    {
+        *_MARKS,
+        "suppress_instrumentation",
+        otel_context._SUPPRESS_INSTRUMENTATION_KEY,
+        "opentelemetry.genai.client.inference.context",
+    }
+)
+"""Keys of the context under which a call is not ours to record: somebody records it already, or nobody should.
+
+Sources: OpenTelemetry (both spellings of suppress_instrumentation), OpenLLMetry, opentelemetry-util-genai 1.3b0.
+"""
+
+
+class Tower:
+    """What all flights of one installation share. While `is_open` is False every call passes as if not wrapped."""
+
+    __slots__ = ("capture", "is_open", "tracer")
+
+    def __init__(self, tracer: Tracer, *, capture: bool) -> None:
+        self.tracer = tracer
+        """Makes the spans of calls outside of any session."""
+        self.capture = capture
+        """Whether prompts, answers and arguments may be written down."""
+        self.is_open = True
+
+
+def watched(original: Any, provider: Provider, operation: Operation, tower: Tower) -> Any:
+    """`original` as a function that records each of its calls."""
+    names = _positional_names(original)
+    departs_later = _only_prepares(original)
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not tower.is_open or is_recorded_elsewhere(otel_context.get_current()):
+            return wrapped(*args, **kwargs)
+        asked = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
+        flight = Flight(tower, provider, operation, instance, asked)
+        try:
+            if departs_later:
+                result = wrapped(*args, **kwargs)
+            else:
+                with watchers.aloft(flight):
+                    result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            flight.land(error=error)
+            raise
+        return flight.hand_over(result)
+
+    return wrapt.FunctionWrapper(original, call)
+
+
+def collecting(original: Any, tower: Tower) -> Any:
+    """`original`, whose manager ends the watched calls that were made when it was entered."""
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = wrapped(*args, **kwargs)
+        if not tower.is_open or watchers.kind_of(type(result), None) != "manager":
+            return result
+        return watchers.watch("manager", result, _Collector())
+
+    return wrapt.FunctionWrapper(original, call)
+
+
+def is_recorded_elsewhere(context: Context) -> bool:
+    """Whether a call in this context is recorded by somebody already, or suppressed."""
+    if context.keys().isdisjoint(_STOPS):
+        return False
+    return any(context.get(key) for key in _STOPS)
+
+
+def _positional_names(function: Any) -> tuple[str, ...]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in parameters[1:] if p.kind in positional)
+
+
+def _only_prepares(function: Any) -> bool:
+    """Whether a call only makes an object whose body runs later: a coroutine or a generator."""
+    inner = inspect.unwrap(function)
+    return any(
+        test(inner) for test in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    )
+
+
+class Flight:
+    """One model call from its request to its end. For one thread at a time, as the clients' streams are."""
+
+    __slots__ = (
+        "_asked",
+        "_context",
+        "_first_chunk_s",
+        "_has_landed",
+        "_operation",
+        "_origin",
+        "_provider",
+        "_source",
+        "_span",
+        "_start_s",
+        "_state",
+        "_tower",
+    )
+
+    def __init__(
+        self, tower: Tower, provider: Provider, operation: Operation, instance: Any, asked: Mapping[str, Any]
+    ) -> None:
+        self._tower = tower
+        self._provider = provider
+        self._operation = operation
+        self._asked = {key: _kept(value) if type(value) is list else value for key, value in asked.items()}
+        self._origin = Origin()
+        self._context: Context | None = None
+        self._span: Span | None = None
+        self._source: Any = None
+        self._state: Any = None
+        self._start_s = 0.0
+        self._first_chunk_s: float | None = None
+        self._has_landed = False
+        with quietly("reading where a model call goes"):
+            self._origin = provider.origin(instance)
+
+    def depart(self) -> Context:
+        """Start the span if it has not started; the context in which the client works on the request."""
+        if self._context is not None:
+            return self._context
+        session = sessions.current()
+        parent = sessions.parent_context(session)
+        tracer = self._tower.tracer if session is None else session.tracer
+        name = emit.span_name(self._operation.name, self._asked.get(self._operation.model))
+        self._span = tracer.start_span(name, parent, SpanKind.CLIENT)
+        self._start_s = time.perf_counter()
+        self._context = Context({**trace.set_span_in_context(self._span, parent), **_MARKS})
+        collector = parent.get(_COLLECTS)
+        if isinstance(collector, _Collector):
+            collector.flights.append(self)
+        return self._context
+
+    def hand_over(self, result: Any) -> Any:
+        """What the caller gets: the value itself, after landing; or the result, watched until its end."""
+        with quietly("watching the result of a model call"):
+            kind = watchers.kind_of(type(result), self._provider.raw)
+            if kind == "value" or (kind == "raw" and self._lands_raw(result)):
+                self.land(result)
+                return result
+            if kind == "coroutine":
+                self._source = result
+            return watchers.watch(kind, result, self)
+        return result
+
+    def _lands_raw(self, raw: Any) -> bool:
+        """Whether a raw response is complete, so that it can be handed over as it is."""
+        return self._asked.get("stream") is not True and self._body(raw) is not None
+
+    def _body(self, raw: Any) -> bytes | None:
+        reader = self._provider.raw
+        return None if reader is None else reader.body(raw)
+
+    def see(self, chunk: Any) -> None:
+        """Take note of a chunk."""
+        if self._first_chunk_s is None:
+            self._first_chunk_s = time.perf_counter()
+        fold = self._operation.fold
+        if fold is not None:
+            try:
+                self._state = fold(self._state, chunk)
+            except Exception as error:
+                with quietly("reading a chunk of a model's answer"):
+                    raise error
+
+    def land(self, response: Any = None, *, error: BaseException | None = None) -> None:
+        """End the span with what is known; every time but the first is ignored. One that never departed has no span.
+
+        A generator or coroutine that its owner closed (GeneratorExit) was left early, which is no error.
+        """
+        if self._has_landed:
+            return
+        self._has_landed = True
+        span, self._span = self._span, None
+        if span is None:
+            return
+        with quietly("ending the span of a model call"):
+            error = None if isinstance(error, GeneratorExit) else error
+            if error is not None:
+                self._mark_failed(span, error)
+            call = call_of(self._taken(response, error), capture=self._tower.capture)
+            span.set_attributes(emit.attributes(call, capture=self._tower.capture))
+        span.end()
+
+    def _mark_failed(self, span: Span, error: BaseException) -> None:
+        marks = emit.failure(error, capture=self._tower.capture)
+        span.add_event(emit.EXCEPTION_EVENT, marks.event)
+        span.set_status(Status(StatusCode.ERROR, marks.description))
+
+    def _taken(self, response: Any, error: BaseException | None) -> Taken:
+        first = self._first_chunk_s
+        return Taken(
+            provider=self._provider.name,
+            operation=self._operation,
+            asked=self._asked,
+            origin=self._origin,
+            response=self._document(response) if response is not None else self._state,
+            stream=first is not None or self._asked.get("stream") is True,
+            time_to_first_chunk_s=None if first is None else first - self._start_s,
+            error_type=None if error is None else emit.error_type(error),
+        )
+
+    def _document(self, response: Any) -> Any:
+        """The response; of a raw one the JSON of its body, None if there is none."""
+        raw = self._provider.raw
+        if raw is None or not raw.matches(type(response)):
+            return response
+        try:
+            return json.loads(raw.body(response) or b"null")
+        except ValueError:
+            return None
+
+    def __del__(self) -> None:
+        """A call whose result was dropped has ended. A coroutine that never ran made none, and only warns once."""
+        if inspect.iscoroutine(self._source):
+            self._source.close()
+        self.land()
+
+
+def _kept(messages: list[Any]) -> list[Any]:
+    """Agents append to their list of messages, and change messages, after the call: this is as it was."""
+    return [message.copy() if type(message) is dict else message for message in messages]
+
+
+class _Collector:
+    """Stands for the calls that are made while a manager is entered; lands them all when it is left."""
+
+    def __init__(self) -> None:
+        self.flights: list[Flight] = []
+
+    def depart(self) -> Context:
+        return otel_context.set_value(_COLLECTS, self)
+
+    def hand_over(self, result: Any) -> Any:
+        return result
+
+    def see(self, chunk: Any) -> None:
+        """A manager has no chunks of its own."""
+
+    def land(self, response: Any = None, *, error: BaseException | None = None) -> None:
+        for flight in self.flights:
+            flight.land()

@@ -1,0 +1,130 @@
+"""The vocabulary in which a provider is written down: what to watch, and what to read of it.
+
+A provider file holds data and small pure functions only; `driver` does the rest. A *path* reads nested mappings and
+objects alike ("usage.prompt_tokens", "choices.0.message"); a *getter* is a path or a function of the same value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from agentops_otel.conventions.usage import Shape, at
+from agentops_otel.records import Json, Message, Usage
+
+Getter = str | Callable[[Any], Any]
+Fold = Callable[[Any, Any], Any]
+"""(state, chunk) -> state, where the state starts as None and is read like a whole response."""
+
+
+def each(path: str) -> Callable[[Any], list[Any] | None]:
+    """A getter of every value at `path`: lists on the way are walked; None if there is none."""
+    steps = path.split(".")
+
+    def read(raw: Any) -> list[Any] | None:
+        values = [raw]
+        for step in steps:
+            values = [found for value in values for found in _items(at(value, step))]
+        return values or None
+
+    return read
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def counted(shape: Shape, path: str = "usage") -> Callable[[Any], Usage]:
+    """A getter of the usage that `shape` finds at `path`."""
+    return lambda raw: shape.count(at(raw, path)).usage
+
+
+def given(value: Any) -> bool:
+    """Whether a caller said this: None and the clients' marks for "not given" are not."""
+    return value is not None and type(value).__name__ not in _NOT_GIVEN
+
+
+_NOT_GIVEN = frozenset({"Omit", "NotGiven", "NotGivenOr", "Unset", "_Unset"})
+"""Classes whose instances stand for an argument that was left out: openai, anthropic, groq, mistralai, together."""
+
+
+def no_messages(raw: Any) -> None:
+    """A reader for operations without messages."""
+
+
+class Origin(NamedTuple):
+    """Where a call goes: the URL (anything with a str), and the provider where the client's class tells it."""
+
+    url: Any = None
+    provider: str | None = None
+
+
+class RawResponse(Protocol):
+    """How a client's raw responses are told and read."""
+
+    def matches(self, cls: type) -> bool:
+        """Whether instances of the class are raw responses."""
+        ...
+
+    def body(self, raw: Any) -> bytes | None:
+        """The body as far as somebody has read all of it; never reads."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One kind of model call. Keys of `request` and `response` are fields, params or facts of `Call`.
+
+    Readers and getters get the keyword arguments (positional ones are named first) or the response; `fold` makes a
+    response out of chunks, in the shape that `response` and `messages_out` read. `streams` says that the arguments ask
+    for a stream.
+    """
+
+    name: str
+    api: str | None = None
+    request: Mapping[str, Getter] = field(default_factory=dict)
+    response: Mapping[str, Getter] = field(default_factory=dict)
+    messages_in: Callable[[Any], Sequence[Message] | None] = no_messages
+    messages_out: Callable[[Any], Sequence[Message] | None] = no_messages
+    system: Callable[[Any], Sequence[Json] | None] = no_messages
+    tools: Callable[[Any], Sequence[Json] | None] = no_messages
+    output_type: Callable[[Any], str | None] = no_messages
+    fold: Fold | None = None
+    model: str = "model"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One function to watch: the module that defines it (or names it early), the path in it, and what it does."""
+
+    module: str
+    path: str
+    operation: Operation
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A function that returns a manager around a watched call: when the manager ends, so does the call."""
+
+    module: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """A client library. `name` is the provider when the host name tells no other.
+
+    `origin` is read on the caller's path, so it only takes references. `tested` is the range of versions of
+    `distribution` that the tests run with.
+    """
+
+    name: str
+    distribution: str
+    tested: str
+    points: Sequence[Point]
+    helpers: Sequence[Helper] = ()
+    origin: Callable[[Any], Origin] = lambda instance: Origin()
+    raw: RawResponse | None = None
