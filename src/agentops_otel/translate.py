@@ -9,8 +9,7 @@ can write the span again.
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, cast
 
@@ -40,6 +39,7 @@ Pricer = Callable[[LLMCall], LLMCall]
 EXCEPTION = "exception"
 """The span event of an exception. Source: semantic conventions 1.37, docs/exceptions/exceptions-spans.md."""
 
+_STATUS = {STATUS_OK: "ok", STATUS_ERROR: "error"}
 _RESOURCE_NOISE = ("telemetry.", "process.", "host.", "os.")
 
 
@@ -79,17 +79,18 @@ def session_id_of(span: FlatSpan, reading: Reading) -> str:
 
 
 def session_of_trace(trace_id: str) -> str:
-    """The session that a trace is: the same 128 bits as UUID text."""
-    try:
-        return str(uuid.UUID(hex=trace_id))
-    except ValueError:
-        return trace_id
+    """The session that a trace is: the same 128 bits as UUID text. An id of another length is kept."""
+    return _uuid_text(trace_id) if len(trace_id) == 32 else trace_id
 
 
 def event_id_of(trace_id: str, span_id: str, part: str = "") -> str:
     """The id of the event a span becomes, or of a `part` of it: 128 bits derived from both, as UUID text."""
     digits = hashlib.blake2b(f"{trace_id}:{span_id}:{part}".encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-b{digits[17:20]}-{digits[20:]}"
+    return _uuid_text(f"{digits[:12]}8{digits[13:16]}b{digits[17:]}")
+
+
+def _uuid_text(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -102,9 +103,8 @@ def _read(span: FlatSpan) -> Reading:
     if not readings:
         return Reading()
     merged, *others = readings
-    kind = next((reading.kind for reading in readings if reading.kind is not None), None)
     for other in others:
-        _merge(merged, other, kind)
+        _merge(merged, other)
     return merged
 
 
@@ -114,14 +114,16 @@ def _ask(dialect: Dialect, span: FlatSpan) -> Reading | None:
     return Reading(marks=[f"could not be read as {dialect.name}"])
 
 
-def _merge(into: Reading, other: Reading, kind: str | None) -> None:
-    """Take what `into` does not say. What another kind of span would have used is not consumed."""
+def _merge(into: Reading, other: Reading) -> None:
+    """Take what `into` does not say. An attribute that says something else than what was taken is not consumed."""
     for name in _MERGED:
-        if getattr(into, name) is None:
-            setattr(into, name, getattr(other, name))
+        value = getattr(other, name)
+        if value is not None and getattr(into, name) is None:
+            setattr(into, name, value)
     into.marks += other.marks
-    if other.kind is None or other.kind == kind:
-        into.consumed |= other.consumed
+    for attribute, name in other.consumed.items():
+        if not name or getattr(into, name) == getattr(other, name):
+            into.consumed.setdefault(attribute, name)
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ def _event(span: FlatSpan, reading: Reading, session_id: str) -> Event:
         "params": reading.params,
         "returns": reading.returns,
         "truncated": bool(reading.truncated) or span.dropped_attributes > 0,
-        "extra": _extra(span, reading, name),
+        "extra": _extra(span, reading, name, (start_ns, end_ns)),
     }
     return _BUILDERS[kind](reading, common, span)
 
@@ -193,7 +195,7 @@ def _llm_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event
         completion=reading.completion,
         usage=reading.usage or Usage(),
         cost=reading.cost,
-        price=Price("reported") if reading.cost is not None else None,
+        price=reading.price or (Price("reported") if reading.cost is not None else None),
         time_to_first_token_ms=reading.time_to_first_token_ms,
         finish_reasons=reading.finish_reasons or (),
         estimated=bool(reading.estimated),
@@ -296,33 +298,59 @@ def _met(
 # --- what no field took ----------------------------------------------------------------------------------------------
 
 
-def _extra(span: FlatSpan, reading: Reading, name: str) -> dict[str, Json]:
-    consumed = reading.consumed
-    extra = {_key(key): plain(value) for key, value in span.attributes.items() if key not in consumed}
-    otel = _otel(span, reading, name)
+_CALL_FIELDS = frozenset(
+    {
+        *("operation", "provider", "model", "request_model", "response_id", "prompt", "completion", "usage", "cost"),
+        *("price", "time_to_first_token_ms", "finish_reasons", "estimated"),
+    }
+)
+_STEP_FIELDS = frozenset({"logs", "action_type", "screenshot"})
+_API_FIELDS = frozenset({"method", "target", "status"})
+_UNUSED: dict[str, frozenset[str]] = {
+    "llms": _STEP_FIELDS | _API_FIELDS,
+    "tools": _CALL_FIELDS - {"cost", "price"} | _STEP_FIELDS - {"logs"} | _API_FIELDS,
+    "actions": _CALL_FIELDS - {"prompt", "completion"} | _API_FIELDS,
+    "apis": _CALL_FIELDS | _STEP_FIELDS,
+    "errors": _CALL_FIELDS | _STEP_FIELDS - {"logs"} | _API_FIELDS,
+}
+"""The fields of a Reading that a kind of event has no place for. Those of errors go into the linked error."""
+
+
+def _extra(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -> dict[str, Json]:
+    consumed, unused = reading.consumed, _UNUSED[reading.kind or "actions"]
+    if span.session_id is not None and span.session_id != reading.session_id:
+        unused = unused | {"session_id"}
+    extra = {
+        _key(key): plain(value)
+        for key, value in span.attributes.items()
+        if key not in consumed or consumed[key] in unused
+    }
+    otel = _otel(span, reading, name, times)
     if otel:
         extra["otel"] = otel
     return extra
 
 
-def _otel(span: FlatSpan, reading: Reading, name: str) -> dict[str, Json]:
+def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -> dict[str, Json]:
     """What a span carries beside its attributes; what is usual is left out."""
-    start_ns, end_ns = _times(span)
-    events = [_span_event(one) for one in span.events if one.name != EXCEPTION and one.name not in reading.consumed]
     said: dict[str, Json] = {
-        "name": None if span.name == name else plain(span.name),
-        "kind": None if span.kind == KIND_INTERNAL else span.kind,
+        "name": plain(span.name) if span.name != name else None,
+        "kind": span.kind if span.kind != KIND_INTERNAL else None,
         "scope": plain(span.scope_name),
         "scope_version": plain(span.scope_version),
-        "status": "ok" if span.status_code == STATUS_OK else "error" if span.status_code == STATUS_ERROR else None,
+        "status": _STATUS.get(span.status_code),
         "status_message": plain(span.status_message),
-        "events": events,
-        "links": [_link(one.trace_id, one.span_id, one.attributes) for one in span.links],
         "resource": _object(span.resource, _RESOURCE_NOISE),
         "dropped_attributes": span.dropped_attributes,
-        "times": None if (start_ns, end_ns) == (span.start_ns, span.end_ns) else [str(span.start_ns), str(span.end_ns)],
         "marks": reading.marks,
     }
+    if span.events:
+        kept = [one for one in span.events if one.name != EXCEPTION and one.name not in reading.consumed]
+        said["events"] = [_span_event(one) for one in kept]
+    if span.links:
+        said["links"] = [_link(one.trace_id, one.span_id, one.attributes) for one in span.links]
+    if times != (span.start_ns, span.end_ns):
+        said["times"] = [str(span.start_ns), str(span.end_ns)]
     return {key: value for key, value in said.items() if value}
 
 
@@ -334,9 +362,8 @@ def _link(trace_id: str, span_id: str, attributes: Mapping[str, AnyValue]) -> Js
     return {"trace_id": trace_id, "span_id": span_id, "attributes": _object(attributes)}
 
 
-def _object(attributes: Mapping[str, AnyValue], without: Sequence[str] = ()) -> dict[str, Json]:
-    noise = tuple(without)
-    return {_key(key): plain(value) for key, value in attributes.items() if not key.startswith(noise)}
+def _object(attributes: Mapping[str, AnyValue], without: tuple[str, ...] = ()) -> dict[str, Json]:
+    return {_key(key): plain(value) for key, value in attributes.items() if not key.startswith(without)}
 
 
 def _key(key: str) -> str:

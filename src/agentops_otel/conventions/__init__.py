@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from agentops_otel.facts import SessionFacts
-from agentops_otel.records import Json, Message, Usage
+from agentops_otel.records import Json, Message, Price, Usage
 from agentops_otel.spans import FlatSpan
 
 Kind = Literal["session", "marker", "llms", "tools", "actions", "apis", "errors", "ignore"]
@@ -48,7 +48,9 @@ class Reading:
     """What a dialect read of one span; None means that this dialect does not say.
 
     `usage` is in disjoint buckets: the dialect knows whether its vocabulary counts cached tokens inside the input.
-    `consumed` names the attributes and span events that were read, so that the others survive in `Event.extra`.
+    `consumed` says which attribute or span event was read into which field, so that the others survive in
+    `Event.extra`: also those whose field the kind of event has no place for, or another dialect filled with something
+    else. An attribute that is read into no field, as a version or a flag, has the empty text.
     `marks` are sentences about what was contradictory or cut; they are kept in `Event.extra["otel"]`.
     """
 
@@ -72,6 +74,7 @@ class Reading:
     completion: list[Message] | Json = None
     usage: Usage | None = None
     cost: Decimal | None = None
+    price: Price | None = None
     time_to_first_token_ms: float | None = None
     finish_reasons: tuple[str, ...] | None = None
     estimated: bool | None = None
@@ -92,7 +95,7 @@ class Reading:
     # sessions
     session: SessionFacts | None = None
 
-    consumed: set[str] = field(default_factory=set)
+    consumed: dict[str, str] = field(default_factory=dict)
     marks: list[str] = field(default_factory=list)
 
 

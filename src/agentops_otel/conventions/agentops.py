@@ -8,17 +8,20 @@ Source: this project, version 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
-from agentops_otel.conventions import Reading
-from agentops_otel.conventions.wire import loaded, text
+from agentops_otel.conventions import Reading, genai
+from agentops_otel.conventions.usage import count
+from agentops_otel.conventions.wire import loaded, number, text
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
-from agentops_otel.records import END_STATES, EVENT_TYPES, EndState, Json
+from agentops_otel.records import END_STATES, EVENT_TYPES, EndState, Json, Price, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
 from agentops_otel.values import dumps, loads
+
+_T = TypeVar("_T")
 
 SESSION_ID = "agentops.session.id"
 SPAN_KIND = "agentops.span.kind"
@@ -50,6 +53,10 @@ EVENT_NAME = "agentops.event.name"
 EVENT_REVISION = "agentops.event.revision"
 EVENT_TRUNCATED = "agentops.event.truncated"
 EVENT_COST = "agentops.event.cost"
+EVENT_PRICE = "agentops.event.price"
+EVENT_USAGE = "agentops.event.usage"
+EVENT_OPERATION = "agentops.event.operation"
+EVENT_FIRST_TOKEN = "agentops.event.time_to_first_token_ms"
 PARAMS = "agentops.event.params"
 RETURNS = "agentops.event.returns"
 LOGS = "agentops.event.logs"
@@ -58,6 +65,9 @@ SCREENSHOT = "agentops.action.screenshot"
 USAGE_ESTIMATED = "agentops.usage.estimated"
 PROMPT = "agentops.llm.prompt"
 COMPLETION = "agentops.llm.completion"
+API_METHOD = "agentops.api.method"
+API_TARGET = "agentops.api.target"
+API_STATUS = "agentops.api.status"
 ERROR_TYPE = "agentops.error.type"
 ERROR_CODE = "agentops.error.code"
 ERROR_DETAILS = "agentops.error.details"
@@ -154,7 +164,10 @@ class AgentOpsDialect:
             reading.kind = "session" if kind == KIND_SESSION else "marker"
             reading.session = _session_facts(span, reading)
         _read_event(attributes, reading)
-        reading.consumed.update(key for key in attributes if key in _OURS)
+        reading.consumed |= dict.fromkeys(_OURS.intersection(attributes), "")
+        if reading.usage is not None:
+            totals = genai.totals_of(reading.usage)
+            reading.consumed |= {name: "" for name, total in totals.items() if attributes.get(name) == total}
         return reading
 
 
@@ -214,6 +227,9 @@ def _read_event(attributes: Any, reading: Reading) -> None:
     reading.truncated = True if attributes.get(EVENT_TRUNCATED) is True else None
     reading.estimated = True if attributes.get(USAGE_ESTIMATED) is True else None
     reading.cost = _decimal(cost) if cost is not None else None
+    reading.price = _built(Price, attributes.get(EVENT_PRICE), text)
+    reading.usage = _built(Usage, attributes.get(EVENT_USAGE), count)
+    reading.time_to_first_token_ms = number(attributes.get(EVENT_FIRST_TOKEN))
 
 
 _TEXT_FIELDS = {
@@ -221,6 +237,10 @@ _TEXT_FIELDS = {
     EVENT_NAME: "name",
     ACTION_TYPE: "action_type",
     SCREENSHOT: "screenshot",
+    EVENT_OPERATION: "operation",
+    API_METHOD: "method",
+    API_TARGET: "target",
+    API_STATUS: "status",
     ERROR_TYPE: "error_type",
     ERROR_CODE: "code",
     TRIGGER_EVENT_ID: "trigger_event_id",
@@ -238,11 +258,24 @@ _OURS = frozenset(
     {
         *(SESSION_ID, SPAN_KIND, STARTED, TAGS, TAGS_ADDED, VIDEO, END_STATE, END_STATE_REASON, END_RANK),
         *(PROCESS_HOST, PROCESS_PID, PROCESS_STARTED, PROCESS_BOOT, PROCESS_ENDED, PROCESS_DROPPED, HOST_ENV),
-        *(AGENT_ID, AGENT_NAME, EVENT_TYPE, EVENT_REVISION, EVENT_TRUNCATED, EVENT_COST, USAGE_ESTIMATED),
+        *(AGENT_ID, AGENT_NAME, EVENT_TYPE, EVENT_REVISION, EVENT_TRUNCATED, USAGE_ESTIMATED),
+        *(EVENT_COST, EVENT_PRICE, EVENT_USAGE, EVENT_FIRST_TOKEN),
         *_TEXT_FIELDS,
         *_JSON_FIELDS,
     }
 )
+
+
+def _built(cls: type[_T], value: AnyValue, read: Callable[[Any], Any]) -> _T | None:
+    """A record from its fields as a JSON object; None if there is none or a field is missing."""
+    said = loaded(value) if value is not None else None
+    if type(said) is not dict:
+        return None
+    known = {f.name: read(said[f.name]) for f in fields(cls) if f.name in said}  # type: ignore[arg-type]
+    try:
+        return cls(**known)
+    except TypeError:
+        return None
 
 
 def _texts(value: AnyValue) -> tuple[str, ...] | None:

@@ -14,19 +14,19 @@ from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import messages, system_message
 from agentops_otel.conventions.names import finish_reason, provider
 from agentops_otel.conventions.wire import (
-    Places,
-    Rule,
     label,
     milliseconds,
     parsed,
+    places,
     plain,
+    rules,
     session_id,
     take,
     take_usage,
     text,
     texts,
 )
-from agentops_otel.records import Json
+from agentops_otel.records import Json, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
 
 OPERATION = "gen_ai.operation.name"
@@ -65,6 +65,7 @@ AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens"
 IMAGE_INPUT_TOKENS = "gen_ai.usage.image.input_tokens"
 IMAGE_OUTPUT_TOKENS = "gen_ai.usage.image.output_tokens"
 
+EXECUTE_TOOL = "execute_tool"
 KINDS: dict[str, Kind] = {
     "chat": "llms",
     "text_completion": "llms",
@@ -78,7 +79,7 @@ KINDS: dict[str, Kind] = {
     "speech": "llms",
     "transcription": "llms",
     "moderation": "llms",
-    "execute_tool": "tools",
+    EXECUTE_TOOL: "tools",
     "retrieval": "tools",
     "invoke_agent": "actions",
     "create_agent": "actions",
@@ -87,22 +88,22 @@ KINDS: dict[str, Kind] = {
 }
 """What an operation is. `fetch_response` reads back an answer that was paid for before, so it is no model call."""
 
-_USAGE: Places = {
-    "prompt": (INPUT_TOKENS,),
-    "completion": (OUTPUT_TOKENS,),
-    "cache_read": (CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
-    "cache_write": (
+USAGE = places(
+    prompt=(INPUT_TOKENS,),
+    completion=(OUTPUT_TOKENS,),
+    cache_read=(CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
+    cache_write=(
         *(CACHE_WRITE_TOKENS, "gen_ai.usage.cache_creation.input_tokens"),
         *("gen_ai.usage.cache_creation_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
     ),
-    "cache_write_1h": (CACHE_WRITE_1H_TOKENS,),
-    "reasoning": (REASONING_TOKENS, "gen_ai.usage.reasoning_tokens", "gen_ai.usage.thinking_tokens"),
-    "audio_in": (AUDIO_INPUT_TOKENS,),
-    "audio_out": (AUDIO_OUTPUT_TOKENS,),
-    "image": (IMAGE_INPUT_TOKENS,),
-    "image_out": (IMAGE_OUTPUT_TOKENS,),
-}
-_CALL: tuple[Rule, ...] = (
+    cache_write_1h=(CACHE_WRITE_1H_TOKENS,),
+    reasoning=(REASONING_TOKENS, "gen_ai.usage.reasoning_tokens", "gen_ai.usage.thinking_tokens"),
+    audio_in=(AUDIO_INPUT_TOKENS,),
+    audio_out=(AUDIO_OUTPUT_TOKENS,),
+    image=(IMAGE_INPUT_TOKENS,),
+    image_out=(IMAGE_OUTPUT_TOKENS,),
+)
+CALL = rules(
     ("provider", provider, (PROVIDER, SYSTEM)),
     ("model", label, (RESPONSE_MODEL,)),
     ("request_model", label, (REQUEST_MODEL,)),
@@ -110,16 +111,16 @@ _CALL: tuple[Rule, ...] = (
     ("finish_reasons", texts, (FINISH_REASONS, "gen_ai.response.finish_reason")),
     ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
 )
-_TOOL: tuple[Rule, ...] = (
+TOOL = rules(
     ("name", label, (TOOL_NAME,)),
     ("params", parsed, (TOOL_ARGUMENTS,)),
     ("returns", parsed, (TOOL_RESULT,)),
 )
-_RETRIEVAL: tuple[Rule, ...] = (
+RETRIEVAL = rules(
     ("params", text, (RETRIEVAL_QUERY,)),
     ("returns", parsed, (RETRIEVAL_DOCUMENTS,)),
 )
-_EVERYWHERE: tuple[Rule, ...] = (
+EVERYWHERE = rules(
     ("operation", label, (OPERATION,)),
     ("session_id", session_id, (CONVERSATION_ID,)),
     ("agent_id", label, (AGENT_ID,)),
@@ -135,19 +136,21 @@ class GenAIDialect:
     roots: frozenset[str] = frozenset({"gen_ai"})
 
     def matches(self, span: FlatSpan) -> bool:
-        """Spans with an operation, or with the model or usage of a call."""
-        attributes = span.attributes
-        return OPERATION in attributes or REQUEST_MODEL in attributes or INPUT_TOKENS in attributes
+        """Every span with a name of this vocabulary."""
+        return True
 
     def read(self, span: FlatSpan) -> Reading:
         """Model calls whole; of tools and agents what they did, never the tokens of the calls below them."""
         attributes, reading = span.attributes, Reading()
-        take(attributes, _EVERYWHERE, reading)
+        take(attributes, EVERYWHERE, reading)
         reading.kind = KINDS.get(reading.operation or "")
         if reading.kind == "tools":
-            take(attributes, _RETRIEVAL if reading.operation == "retrieval" else _TOOL, reading)
+            if reading.operation == EXECUTE_TOOL:
+                reading.consumed[OPERATION] = "kind"
+            take(attributes, RETRIEVAL if reading.operation == "retrieval" else TOOL, reading)
         elif reading.kind == "actions":
             reading.action_type = reading.operation
+            reading.consumed[OPERATION] = "action_type"
             _take_content(attributes, reading)
         else:
             _take_call(span, reading)
@@ -156,11 +159,22 @@ class GenAIDialect:
 
 def _take_call(span: FlatSpan, reading: Reading) -> None:
     attributes = span.attributes
-    take(attributes, _CALL, reading)
-    take_usage(attributes, _USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
+    take(attributes, CALL, reading)
+    take_usage(attributes, USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
     _take_params(attributes, reading)
     _take_content(attributes, reading)
     _normalise_names(attributes, reading)
+
+
+def totals_of(usage: Usage) -> dict[str, int]:
+    """Usage as these conventions count it: totals, and the parts that are in them. Details of 0 are left out."""
+    written = (usage.cache_write or 0) + (usage.cache_write_1h or 0)
+    parts = {CACHE_READ_TOKENS: usage.cache_read, CACHE_WRITE_TOKENS: written, REASONING_TOKENS: usage.reasoning}
+    totals = {INPUT_TOKENS: usage.prompt_tokens, OUTPUT_TOKENS: usage.completion_tokens}
+    return {
+        **{name: count for name, count in totals.items() if count is not None},
+        **{name: count for name, count in parts.items() if count},
+    }
 
 
 def _is_exclusive(span: FlatSpan) -> bool:
@@ -173,11 +187,11 @@ def _take_params(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
     for name, value in attributes.items():
         if name.startswith(REQUEST) and name != REQUEST_MODEL:
             params[name[len(REQUEST) :]] = plain(value)
-            reading.consumed.add(name)
+            reading.consumed[name] = "params"
     definitions = attributes.get(TOOL_DEFINITIONS)
     if definitions is not None:
         params["tools"] = parsed(definitions)
-        reading.consumed.add(TOOL_DEFINITIONS)
+        reading.consumed[TOOL_DEFINITIONS] = "params"
     if params:
         reading.params = params
 
@@ -186,17 +200,17 @@ def _take_content(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
     prompt, completion = attributes.get(INPUT_MESSAGES), attributes.get(OUTPUT_MESSAGES)
     if prompt is not None:
         reading.prompt = messages(prompt, "user")
-        reading.consumed.add(INPUT_MESSAGES)
+        reading.consumed[INPUT_MESSAGES] = "prompt"
     if completion is not None:
         reading.completion = messages(completion, "assistant")
-        reading.consumed.add(OUTPUT_MESSAGES)
+        reading.consumed[OUTPUT_MESSAGES] = "completion"
     instructions = attributes.get(SYSTEM_INSTRUCTIONS)
     if instructions is None:
         return
     system = system_message(instructions)
-    if system is not None and isinstance(reading.prompt, list | None):
+    if system is not None and (reading.prompt is None or type(reading.prompt) is list):
         reading.prompt = [system, *(reading.prompt or ())]
-        reading.consumed.add(SYSTEM_INSTRUCTIONS)
+        reading.consumed[SYSTEM_INSTRUCTIONS] = "prompt"
 
 
 def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
@@ -205,7 +219,7 @@ def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> No
         original = reading.finish_reasons
         reading.finish_reasons = tuple(map(finish_reason, original))
         if reading.finish_reasons != original:
-            reading.consumed.discard(FINISH_REASONS)
+            reading.consumed.pop(FINISH_REASONS, None)
     for name in (PROVIDER, SYSTEM):
         if attributes.get(name) != reading.provider:
-            reading.consumed.discard(name)
+            reading.consumed.pop(name, None)

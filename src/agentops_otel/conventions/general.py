@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentops_otel.conventions import Reading
-from agentops_otel.conventions.wire import Rule, session_id, take
+from agentops_otel.conventions.wire import rules, session_id, take
 from agentops_otel.spans import FlatSpan
 
 SESSION_ID = "session.id"
 
-_RULES: tuple[Rule, ...] = (("session_id", session_id, (SESSION_ID,)),)
+SESSION = rules(("session_id", session_id, (SESSION_ID,)))
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,5 @@ class GeneralDialect:
     def read(self, span: FlatSpan) -> Reading:
         """The session id."""
         reading = Reading()
-        take(span.attributes, _RULES, reading)
+        take(span.attributes, SESSION, reading)
         return reading

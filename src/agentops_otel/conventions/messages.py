@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel.conventions.wire import parsed
@@ -13,7 +12,7 @@ from agentops_otel.spans import AnyValue
 def messages(value: AnyValue, role: str) -> list[Message] | Json:
     """Messages from JSON text or a structure; `role` is for those that name none. Other values stay what they are."""
     found = parsed(value)
-    if isinstance(found, Mapping):
+    if type(found) is dict:
         found = [found]
     if not isinstance(found, list) or not found:
         return None if found in ([], "") else found

@@ -40,6 +40,8 @@ class Counted(NamedTuple):
 
 def count(value: object) -> int | None:
     """A token count, or None for what is not one: negative, fractional, NaN, a bool, text that is not a number."""
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else None
     if isinstance(value, str):
         value = int(value) if _DIGITS.fullmatch(value) else None
     elif isinstance(value, float):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agentops_otel.conventions import Reading
@@ -31,7 +32,7 @@ def text(value: AnyValue) -> str | None:
 def label(value: AnyValue) -> str | None:
     """A short text, without the JSON quotes some vocabularies put around it."""
     found = text(value)
-    if found is not None and len(found) > 2 and found[0] == found[-1] == '"':
+    if found is not None and found[0] == '"' == found[-1] and len(found) > 2:
         return found[1:-1]
     return found
 
@@ -77,7 +78,9 @@ def plain(value: AnyValue) -> Json:
     kind = type(value)
     if kind is str:
         return value if value.isascii() and len(value) <= MAX_TEXT else carried(value)
-    if kind is bool or (kind is int and -BIGGEST <= value <= BIGGEST):
+    if kind is int:
+        return value if -BIGGEST <= value <= BIGGEST else carried(value)
+    if kind is bool or value is None or (kind is float and -math.inf < value < math.inf):
         return value
     return carried(value)
 
@@ -141,54 +144,64 @@ def _int(digits: str) -> Json:
 
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
 
-Rule = tuple[str, Callable[[AnyValue], Any], tuple[str, ...]]
-"""One field of a Reading: its name, the reader of its value, and the attributes that may hold it, best first."""
+Reader = Callable[[AnyValue], Any]
 
 
-def take(attributes: Mapping[str, AnyValue], rules: Iterable[Rule], reading: Reading) -> None:
-    """Fill fields of `reading` by `rules`.
+@dataclass(frozen=True)
+class Rules:
+    """Which attribute holds which field of a Reading, and the reader of its value; of several for a field, best first.
+
+    The documentation of a vocabulary is made of them.
+    """
+
+    flat: tuple[tuple[str, str, Reader], ...]
+
+
+def rules(*each: tuple[str, Reader, tuple[str, ...]]) -> Rules:
+    """The rules as one table."""
+    return Rules(tuple((name, target, read) for target, read, names in each for name in names))
+
+
+def places(**each: tuple[str, ...]) -> Rules:
+    """Rules for token counts: arguments of `usage.disjoint`, and the attributes that may hold them, best first."""
+    return rules(*((part, count, names) for part, names in each.items()))
+
+
+def found(attributes: Mapping[str, AnyValue], table: Rules, consumed: dict[str, str], into: str = "") -> dict[str, Any]:
+    """What the attributes say by `table`, by field; noted as consumed by that field, or by the one they are part of.
 
     A synonym that says the same as the one that was taken is consumed with it; one that differs is left.
     """
     get = attributes.get
-    for field, read, names in rules:
-        found = None
-        for name in names:
-            raw = get(name)
-            if raw is None:
-                continue
-            value = read(raw)
-            if value is None:
-                continue
-            if found is None:
-                found = value
-                setattr(reading, field, value)
-                reading.consumed.add(name)
-            elif value == found:
-                reading.consumed.add(name)
+    out: dict[str, Any] = {}
+    for name, target, read in table.flat:
+        raw = get(name)
+        if raw is None:
+            continue
+        value = read(raw)
+        if value is not None and (target not in out or out[target] == value):
+            out[target] = value
+            consumed[name] = into or target
+    return out
 
 
-Places = Mapping[str, tuple[str, ...]]
-"""Arguments of `usage.disjoint`, and the attributes that may hold them, best first."""
+def take(attributes: Mapping[str, AnyValue], table: Rules, reading: Reading) -> None:
+    """Fill fields of `reading` with what is found by `table`."""
+    for target, value in found(attributes, table, reading.consumed).items():
+        setattr(reading, target, value)
 
 
 def take_usage(
     attributes: Mapping[str, AnyValue],
-    places: Places,
+    table: Rules,
     reading: Reading,
     *,
     cache: Place = "either",
     thinking: Place = "either",
 ) -> None:
-    """Fill `reading.usage` from the counts at `places`; what contradicts is marked."""
-    counts: dict[str, int] = {}
-    for part, names in places.items():
-        for name in names:
-            found = count(attributes[name]) if name in attributes else None
-            if found is not None and counts.setdefault(part, found) == found:
-                reading.consumed.add(name)
-    if not counts:
-        return
-    reading.usage, doubt = disjoint(**counts, cache=cache, thinking=thinking)
-    if doubt is not None:
-        reading.marks.append(f"usage: {doubt}")
+    """Fill `reading.usage` from the counts at these places; what contradicts is marked."""
+    counts = found(attributes, table, reading.consumed, "usage")
+    if counts:
+        reading.usage, doubt = disjoint(**counts, cache=cache, thinking=thinking)
+        if doubt is not None:
+            reading.marks.append(f"usage: {doubt}")
