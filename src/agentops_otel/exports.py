@@ -1,4 +1,4 @@
-"""Sessions in the shapes that leave this package: AgentOps' `/export` and `/stats` rows, and JSONL.
+"""Sessions in the shapes that leave this package: AgentOps' `/export` and `/stats` rows, JSONL, OTLP/JSON.
 
 AgentOps' rows hold the fields its own API answers, named and typed as there (structured params, returns, details and
 tags are JSON *text*), followed by ours, so that a row can be read back without loss. Everything here is pure; whatever
@@ -8,12 +8,16 @@ Source: AgentOps server, main of March 2026, tables sessions, actions, llms, too
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from agentops_otel.conventions.agentops import Marker
+from agentops_otel.conventions.writeback import spans_of
+from agentops_otel.otlp import encode_traces_json
 from agentops_otel.records import (
     EVENT_TYPES,
     Action,
@@ -29,6 +33,7 @@ from agentops_otel.records import (
     iso8601,
     to_json,
 )
+from agentops_otel.spans import FlatSpan
 from agentops_otel.values import dumps
 
 DEFAULT_AGENT = "Default Agent"
@@ -106,6 +111,69 @@ def jsonl_lines(session: Session, events: Iterable[Event]) -> Iterator[str]:
     yield _dumps(to_json(session))
     for event in events:
         yield _dumps(to_json(event))
+
+
+def otlp_json_chunks(session: Session, events_of: Callable[[tuple[EventType, ...]], Iterable[Event]]) -> Iterator[str]:
+    """A session as one OTLP/JSON ExportTraceServiceRequest, in pieces: a marker span with what is known of the session
+    itself, then its events as spans, an error inside the span in which it was met.
+
+    `events_of` is asked twice: for the errors, which are held in memory, and for the rest, which is not.
+    """
+    met: dict[str | None, list[Event]] = {}
+    for error in events_of(("errors",)):
+        inside = isinstance(error, Failure) and error.trace_id is not None and error.span_id is None
+        met.setdefault(getattr(error, "trigger_event_id", None) if inside else None, []).append(error)
+    yield '{"resourceSpans":[' + _resource_spans([session_marker(session)])
+    others = events_of(tuple(kind for kind in EVENT_TYPES if kind != "errors"))
+    for chunk in _chunks(others, _SPANS_AT_ONCE):
+        errors = [error for event in chunk for error in met.pop(event.event_id, ())]
+        yield "," + _resource_spans(spans_of([*chunk, *errors]))
+    rest = spans_of(error for errors in met.values() for error in errors)
+    yield ("," + _resource_spans(rest) if rest else "") + "]}"
+
+
+def otlp_json(session: Session, events: Iterable[Event]) -> dict[str, Json]:
+    """The same at once."""
+    known = list(events)
+    text = "".join(otlp_json_chunks(session, lambda kinds: [one for one in known if one.event_type in kinds]))
+    found: dict[str, Json] = json.loads(text)
+    return found
+
+
+_SPANS_AT_ONCE = 200
+
+
+def session_marker(session: Session) -> FlatSpan:
+    """A span of no length that says what is known of a session itself: its start, end, tags and video."""
+    digits = uuid5(NAMESPACE_OID, f"{session.session_id}/export").hex
+    end_ns = session.end_timestamp or session.last_activity_at or session.init_timestamp or 0
+    ended = session.end_timestamp is not None and not session.is_running
+    marker = Marker(
+        started=session.init_timestamp is not None,
+        tags_set=session.tags or None,
+        video=session.video,
+        end_state=session.end_state if ended else None,
+        end_state_reason=session.end_state_reason if ended else None,
+    )
+    return FlatSpan(
+        trace_id=digits,
+        span_id=digits[:16],
+        name="agentops.session",
+        start_ns=session.init_timestamp or end_ns,
+        end_ns=end_ns,
+        attributes=marker.attributes(session.session_id),
+        scope_name="agentops_otel",
+    )
+
+
+def _resource_spans(spans: list[FlatSpan]) -> str:
+    return ",".join(_dumps(one) for one in encode_traces_json(spans)["resourceSpans"])
+
+
+def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
+    remaining = iter(events)
+    while chunk := list(itertools.islice(remaining, size)):
+        yield chunk
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from agentops_otel.spans import FlatLog, FlatSpan
 
 __all__ = [
     "MAX_DEPTH",
+    "count_data_points",
     "decode_logs",
     "decode_traces",
     "encode_logs",
@@ -25,6 +26,7 @@ __all__ = [
     "encode_traces_json",
     "logs_of_json",
     "logs_of_message",
+    "response_message",
     "spans_of_message",
     "traces_of_json",
     "wire_of",
@@ -61,6 +63,18 @@ def decode_logs(body: bytes, content_type: str, rejected: list[str] | None = Non
     if _checked_wire(content_type) == "json":
         return logs_of_json(_guarded(lambda: as_json.parse(body)), rejected)
     return logs_of_message(as_protobuf.parse_logs(body), rejected)
+
+
+def count_data_points(body: bytes, content_type: str) -> int:
+    """How many data points an ExportMetricsServiceRequest holds. Nothing else is read of metrics here."""
+    if _checked_wire(content_type) == "json":
+        return _guarded(lambda: as_json.data_points(as_json.parse(body)))
+    return as_protobuf.data_points(body)
+
+
+def response_message(signal: str) -> Any:
+    """An empty Export…ServiceResponse message of "traces", "logs" or "metrics"."""
+    return as_protobuf.response(signal)
 
 
 def spans_of_message(request: Any, rejected: list[str] | None = None) -> list[FlatSpan]:

@@ -66,6 +66,19 @@ def logs(data: Json, rejected: list[str] | None) -> Iterator[FlatLog]:
     return _records(data, rejected, ("resourceLogs", "scopeLogs", "logRecords"), _log)
 
 
+def data_points(data: Json) -> int:
+    """How many data points an ExportMetricsServiceRequest holds."""
+    holders = _objects(_root(data, "resourceMetrics"), "resourceMetrics")
+    metrics = (
+        metric
+        for holder in holders
+        for scope in _objects(holder, "scopeMetrics")
+        for metric in _objects(scope, "metrics")
+    )
+    kinds = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
+    return sum(len(_objects(_object(metric, kind), "dataPoints")) for metric in metrics for kind in kinds)
+
+
 def traces(spans: Iterable[FlatSpan]) -> dict[str, Json]:
     """An ExportTraceServiceRequest."""
     return {"resourceSpans": [_holder(group, "scopeSpans", "spans", _span_json) for group in groups(spans)]}

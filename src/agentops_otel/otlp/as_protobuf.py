@@ -37,8 +37,18 @@ from agentops_otel.spans import (
 def _pb() -> SimpleNamespace:
     """The generated messages; loading them costs some 20 ms, so only who needs them does."""
     from google.protobuf.message import DecodeError as ParseError  # type: ignore[import-untyped]
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+        ExportLogsServiceRequest,
+        ExportLogsServiceResponse,
+    )
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+        ExportMetricsServiceRequest,
+        ExportMetricsServiceResponse,
+    )
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+        ExportTraceServiceResponse,
+    )
     from opentelemetry.proto.common.v1.common_pb2 import (
         AnyValue,
         ArrayValue,
@@ -52,6 +62,12 @@ def _pb() -> SimpleNamespace:
     return SimpleNamespace(
         ParseError=ParseError,
         LogsRequest=ExportLogsServiceRequest,
+        MetricsRequest=ExportMetricsServiceRequest,
+        responses={
+            "traces": ExportTraceServiceResponse,
+            "logs": ExportLogsServiceResponse,
+            "metrics": ExportMetricsServiceResponse,
+        },
         TraceRequest=ExportTraceServiceRequest,
         AnyValue=AnyValue,
         ArrayValue=ArrayValue,
@@ -72,6 +88,23 @@ def parse_traces(body: bytes) -> Any:
 def parse_logs(body: bytes) -> Any:
     """An ExportLogsServiceRequest message."""
     return _parse(_pb().LogsRequest, body)
+
+
+def response(signal: str) -> Any:
+    """An empty Export…ServiceResponse of "traces", "logs" or "metrics"."""
+    return _pb().responses[signal]()
+
+
+def data_points(body: bytes) -> int:
+    """How many data points an ExportMetricsServiceRequest holds."""
+    request = _parse(_pb().MetricsRequest, body)
+    scopes = (scope for holder in request.resource_metrics for scope in holder.scope_metrics)
+    return sum(_points(metric) for scope in scopes for metric in scope.metrics)
+
+
+def _points(metric: Any) -> int:
+    kind = metric.WhichOneof("data")
+    return len(getattr(metric, kind).data_points) if kind else 0
 
 
 def _parse(message_type: Any, body: bytes) -> Any:

@@ -1,0 +1,199 @@
+"""From the bytes of a request to facts that are durable, off the event loop; and the OTLP doors over HTTP.
+
+A request is acknowledged when its facts are in the store. Decoding, translating and writing happen on a few threads; at
+most `MAX_WAITING` requests wait for one, and whoever comes then is asked to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from agentops_otel import otlp
+from agentops_otel.errors import DecodeError, StoreError
+from agentops_otel.facts import Fact
+from agentops_otel.guard import logger
+from agentops_otel.server.auth import Caller, Gate
+from agentops_otel.server.bodies import InFlight, decompressed
+from agentops_otel.server.metrics import Counters
+from agentops_otel.server.refusals import Refusal, busy
+from agentops_otel.spans import FlatSpan
+from agentops_otel.store.base import Store
+from agentops_otel.translate import Pricer, translate
+
+T = TypeVar("T")
+
+MAX_WAITING = 128
+WORKERS = 2
+
+NOT_STORED = "metrics are counted and not stored"
+
+
+class Ingest:
+    """The way into the store. `close` waits for what was accepted."""
+
+    def __init__(
+        self, store: Store, counters: Counters, *, price: Pricer | None = None, workers: int = WORKERS
+    ) -> None:
+        self._store = store
+        self._counters = counters
+        self._price = price
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="agentops-ingest")
+        self._waiting = 0
+
+    async def run(self, door: str, work: Callable[[], T]) -> T:
+        """Do this on a worker thread. Raises Refusal: 503 when too many wait or the store fails, 400 for bad input."""
+        if self._waiting >= MAX_WAITING:
+            raise busy("too many requests are waiting; try again")
+        self._waiting += 1
+        self._counters.set("waiting_requests", self._waiting)
+        self._counters.add("received_requests", door)
+        started = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _translating_errors, work)
+        finally:
+            self._waiting -= 1
+            self._counters.set("waiting_requests", self._waiting)
+            self._counters.set("ingest_lag_seconds", time.monotonic() - started)
+
+    def append(self, door: str, project_id: str, facts: Sequence[Fact], records: int) -> None:
+        """Write facts; they are durable when this returns. Runs on a worker thread."""
+        done = self._store.append(project_id, facts)
+        self._counters.add("stored_events", amount=done.new + done.replaced)
+        self._counters.add("accepted_records", door, records)
+
+    def spans(self, door: str, project_id: str, spans: Sequence[FlatSpan], rejected: Sequence[str]) -> None:
+        """Translate and write spans; count those that were refused."""
+        self._counters.add("received_records", door, len(spans) + len(rejected))
+        if rejected:
+            self._counters.add("rejected_records", door, len(rejected))
+            logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
+        facts = [fact for span in spans for fact in translate(span, price=self._price)]
+        self.append(door, project_id, facts, len(spans))
+
+    def counted_only(self, door: str, records: int) -> None:
+        """Records that are taken, counted and not stored."""
+        self._counters.add("received_records", door, records)
+        self._counters.add("accepted_records", door, records)
+
+    def close(self) -> None:
+        """Finish what was accepted, take nothing more."""
+        self._pool.shutdown(wait=True)
+
+
+def _translating_errors(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except DecodeError as error:
+        raise Refusal(400, str(error), "undecodable") from None
+    except StoreError as error:
+        logger.warning("the store refuses to write: %s", error)
+        raise busy(f"the store cannot be written: {error}", "store") from error
+
+
+# --- OTLP over HTTP --------------------------------------------------------------------------------------------------
+
+
+class OtlpDoors:
+    """`POST /v1/traces`, `/v1/logs` and `/v1/metrics`."""
+
+    def __init__(self, ingest: Ingest, gate: Gate, in_flight: InFlight) -> None:
+        self._ingest = ingest
+        self._gate = gate
+        self._in_flight = in_flight
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(tags=["OTLP"])
+        for path, door in (("/v1/traces", self.traces), ("/v1/logs", self.logs), ("/v1/metrics", self.metrics)):
+            router.add_api_route(path, door, methods=["POST"], response_class=Response, openapi_extra=_BODY)
+        return router
+
+    async def traces(self, request: Request) -> Response:
+        """Take an ExportTraceServiceRequest, protobuf or JSON; it is durable when this answers 200."""
+        return await self._take(request, "otlp_http_traces", take_traces)
+
+    async def logs(self, request: Request) -> Response:
+        """Take an ExportLogsServiceRequest."""
+        return await self._take(request, "otlp_http_logs", take_logs)
+
+    async def metrics(self, request: Request) -> Response:
+        """Count an ExportMetricsServiceRequest. Metrics are not stored, and the answer says so."""
+        return await self._take(request, "otlp_http_metrics", take_metrics)
+
+    async def _take(self, request: Request, door: str, take: Callable[..., tuple[int, str]]) -> Response:
+        content_type, encoding = (request.headers.get(f"content-{name}", "") for name in ("type", "encoding"))
+        wire = otlp.wire_of(content_type)
+        if wire is None:
+            expected = "send application/x-protobuf or application/json"
+            raise Refusal(415, f"Content-Type {content_type!r} is not OTLP; {expected}", "bad_type")
+        caller = self._gate.by_headers(request.headers)
+        async with self._in_flight.body(request) as body:
+            rejected, message = await self._ingest.run(
+                door, lambda: take(self._ingest, door, caller, decompressed(body, encoding), content_type)
+            )
+        if wire == "json":
+            return JSONResponse(_partial_json(door, rejected, message))
+        return Response(partial_success(door, rejected, message), media_type="application/x-protobuf")
+
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {"type": "object"}},
+        },
+    }
+}
+
+
+def take_traces(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:
+    """Decode, translate and store spans: how many were rejected, and why the first was."""
+    rejected: list[str] = []
+    spans = otlp.decode_traces(body, content_type, rejected)
+    ingest.spans(door, caller.project_id, spans, rejected)
+    return len(rejected), rejected[0] if rejected else ""
+
+
+def take_logs(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:
+    """Decode log records."""
+    rejected: list[str] = []
+    logs = otlp.decode_logs(body, content_type, rejected)
+    ingest.counted_only(door, len(logs))
+    return len(rejected), rejected[0] if rejected else "log records are counted and not stored"
+
+
+def take_metrics(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:
+    """Count the data points of a metrics request."""
+    ingest.counted_only(door, otlp.count_data_points(body, content_type))
+    return 0, NOT_STORED
+
+
+_REJECTED_FIELDS = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics": "rejected_data_points"}
+
+
+def _partial_json(door: str, rejected: int, message: str) -> dict[str, Any]:
+    """An Export…ServiceResponse as JSON: empty where everything went well."""
+    if not rejected and not message:
+        return {}
+    name = _REJECTED_FIELDS[door.rpartition("_")[2]]
+    head, *tail = name.split("_")
+    camel = head + "".join(part.title() for part in tail)
+    return {"partialSuccess": {camel: str(rejected), "errorMessage": message}}
+
+
+def partial_success(door: str, rejected: int, message: str) -> bytes:
+    """The same as protobuf."""
+    if not rejected and not message:
+        return b""
+    response = otlp.response_message(door.rpartition("_")[2])
+    setattr(response.partial_success, _REJECTED_FIELDS[door.rpartition("_")[2]], rejected)
+    response.partial_success.error_message = message
+    return bytes(response.SerializeToString())

@@ -1,0 +1,54 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentops_otel.errors import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """Where to listen and what to serve. Port 0 takes a free port; `grpc_port=None` serves no gRPC.
+
+    `hosts` are further names under which this machine is asked (a reverse proxy's); `rate_limit` is requests per second
+    and key, 0 for none. `tls_cert` and `tls_key` are PEM files.
+    """
+
+    db: Path
+    host: str = "127.0.0.1"
+    port: int = 8765
+    grpc_port: int | None = 4317
+    log_level: str = "info"
+    hosts: tuple[str, ...] = ()
+    rate_limit: float = 0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    exit_timeout_s: float = 10.0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+    def check(self, *, any_key: bool) -> None:
+        """Raises ConfigurationError for what must not be served."""
+        if not self.is_local and not any_key:
+            raise ConfigurationError(
+                f"--host {self.host} can be reached from other machines, and there is no API key yet; make one with "
+                "`agentops-otel keys create --project default`, or listen on 127.0.0.1"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ConfigurationError("TLS needs both --tls-cert and --tls-key")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and no other."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
