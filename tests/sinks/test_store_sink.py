@@ -24,6 +24,17 @@ def test_the_file_is_made_at_the_first_append(tmp_path: Path) -> None:
     sink.close()
 
 
+def test_a_fact_that_nobody_can_store_costs_its_siblings_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left out and named; the others of the batch are stored."""
+    store = open_store(tmp_path / "agentops.db")
+    StoreSink(store, "p").append([SessionFacts("a"), SessionFacts("b\ud800"), SessionFacts("c")])
+    assert [store.session("p", one) is not None for one in "ac"] == [True, True]
+    assert "was left out" in caplog.text
+    store.close()
+
+
 def test_a_batch_that_cannot_be_stored_is_given_back(tmp_path: Path) -> None:
     """The error names the file, so that the caller can keep the batch and say why."""
     sink = StoreSink(open_store(tmp_path))

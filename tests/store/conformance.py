@@ -16,7 +16,7 @@ import pytest
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import End, EndRank, EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.fold import Fold
-from agentops_otel.records import Action, Failure, LLMCall, Session, Statistics, ToolCall, Usage
+from agentops_otel.records import Action, Failure, LLMCall, Session, Statistics, ToolCall, Usage, to_json
 from agentops_otel.store.base import (
     Appended,
     EventQuery,
@@ -120,8 +120,8 @@ def test_one_append_may_hold_many_sessions(store: Store) -> None:
 
 def test_projects_do_not_see_each_other(store: Store) -> None:
     """The same ids in two projects are two sessions."""
-    store.append("p", [step("s", "e", name_of := START)])
-    store.append("q", [step("s", "e", name_of + 1), step("s", "f", START)])
+    store.append("p", [step("s", "e")])
+    store.append("q", [step("s", "e", START + 1), step("s", "f")])
     store.delete_session("q", "s")
     session, events = stored(store, "s")
     assert session is not None
@@ -170,15 +170,11 @@ def fleet() -> list[Fact]:
     for number in range(8):
         name, start = f"{'ab'[number % 2]}{number}", START + number // 2 * DAY
         tags = ("even",) if number % 2 == 0 else ("odd", "rare") if number == 3 else ("odd",)
-        end = (
-            End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", "")
-            if number < 6
-            else None
-        )
-        facts.append(SessionFacts(name, start_ns=start, end=end, tags_set=(Stamp(start, "o"), tags)))
-        facts.append(
-            call(name, "c", start, model=f"m{number % 3}", cost=Decimal(number) / 10, usage=Usage(input=number))
-        )
+        end = End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", "")
+        told = SessionFacts(name, start_ns=start, end=end, tags_set=(Stamp(start, "o"), tags))
+        facts.append(told if number < 6 else replace(told, end=None))
+        spent = {"cost": Decimal(number) / 10, "usage": Usage(input=number)}
+        facts.append(call(name, "c", start, model=f"m{number % 3}", **spent))
         if number % 4 == 1:
             facts.append(EventFact(Failure(event_id="f", session_id=name, name="E", init_timestamp=start)))
     return facts
@@ -410,8 +406,6 @@ def test_totals_have_every_statistic(store: Totals) -> None:
 
 def test_records_are_json(store: Store) -> None:
     """What comes out of a store can be written as JSON as it is."""
-    from agentops_otel.records import to_json
-
     store.append("p", one_of_everything())
     session, events = stored(store, "s")
     json.dumps([to_json(record) for record in (session, *events)], allow_nan=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
+from agentops_otel.guard import warn_once
 from agentops_otel.records import Session
 from agentops_otel.store.base import DEFAULT_PROJECT, Store
 
@@ -20,8 +22,19 @@ class StoreSink:
         self._project_id = project_id
 
     def append(self, facts: Sequence[Fact]) -> None:
-        """Raises StoreError with the file and the remedy."""
-        self._store.append(self._project_id, facts)
+        """Raises StoreError with the file and the remedy. A fact that no store could take costs its siblings nothing:
+        it is left out with a warning."""
+        try:
+            self._store.append(self._project_id, facts)
+        except InvalidValueError:
+            for fact in facts:
+                self._append_one(fact)
+
+    def _append_one(self, fact: Fact) -> None:
+        try:
+            self._store.append(self._project_id, [fact])
+        except InvalidValueError as error:
+            warn_once(f"A fact of session {fact.session_id!r} was left out: {error}")
 
     def flush(self, timeout_s: float) -> bool:
         """Always done."""

@@ -186,7 +186,8 @@ class TellsHealth(Protocol):
 class Store(Protocol):
     """Where records stay. Safe for many threads and, where the backend says so, many processes at once.
 
-    Every method raises `StoreError` (or a subclass that names the remedy) when the backend fails.
+    Every method raises `StoreError` (or a subclass that names the remedy) when the backend fails, and
+    `InvalidValueError` when a value cannot be taken.
     """
 
     def append(self, project_id: str, facts: Sequence[Fact]) -> Appended:

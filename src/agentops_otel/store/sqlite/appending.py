@@ -38,19 +38,20 @@ class Batch:
 def prepare(facts: Iterable[Fact]) -> list[Batch]:
     """Facts by session, joined and encoded. Takes no lock."""
     told: dict[str, SessionFacts] = {}
+    seen: dict[str, list[Event]] = {}
     survivors: dict[str, dict[str, EventFact]] = {}
     for fact in facts:
         session_id = fact.session_id
         if isinstance(fact, SessionFacts):
             told[session_id] = join(told.get(session_id, SessionFacts(session_id)), fact)
             continue
+        seen.setdefault(session_id, []).append(fact.event)
         events = survivors.setdefault(session_id, {})
         event_id = fact.event.event_id
-        seen = events.get(event_id)
-        events[event_id] = fact if seen is None else survivor(seen, fact)
-    for session_id, events in survivors.items():
-        traced = traces(session_id, [fact.event for fact in events.values()])
-        told[session_id] = join(told.get(session_id, SessionFacts(session_id)), traced)
+        other = events.get(event_id)
+        events[event_id] = fact if other is None else survivor(other, fact)
+    for session_id, all_events in seen.items():
+        told[session_id] = join(told.get(session_id, SessionFacts(session_id)), traces(session_id, all_events))
     return [
         Batch(one, [_prepared(fact) for fact in survivors.get(session_id, {}).values()])
         for session_id, one in told.items()

@@ -29,6 +29,7 @@ from agentops_otel.records import (
     decimal_text,
 )
 from agentops_otel.store.base import LARGE_FIELDS
+from agentops_otel.values import carried
 
 COMPRESS_FROM = 16 * 1024
 """Bodies of this many bytes and more are compressed: below, zlib costs more time than the page it saves."""
@@ -145,7 +146,7 @@ def _reasons_of(text: str | None) -> tuple[str, ...]:
 
 # --- payloads --------------------------------------------------------------------------------------------------------
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=repr).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def body_of(event: Event) -> bytes:
@@ -155,7 +156,11 @@ def body_of(event: Event) -> bytes:
     large = {name: value for name, value in values if value is not None}
     if event.extra:
         large["extra"] = dict(event.extra)
-    raw = _encode(large).encode("utf-8", "surrogatepass")
+    try:
+        text = _encode(large)
+    except (TypeError, ValueError, RecursionError):  # not the JSON that records promise
+        text = _encode(carried(large))
+    raw = text.encode("utf-8", "surrogatepass")
     return raw if len(raw) < COMPRESS_FROM else zlib.compress(raw, 1)
 
 

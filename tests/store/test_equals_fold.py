@@ -1,0 +1,66 @@
+"""The SQLite store is the fold: the same facts, cut and shared among connections in any way, give the same records."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentops_otel.facts import Fact
+from agentops_otel.fold import Fold
+from agentops_otel.records import Statistics, total
+from agentops_otel.store.base import SessionQuery
+from agentops_otel.store.memory import MemoryStore
+from agentops_otel.store.sqlite import SqliteStore
+from fold.strategies import facts as any_facts
+from fold.test_laws import NOW, records, text_of
+
+
+def stored(store: SqliteStore) -> list[str]:
+    lines = []
+    for session_id in store.find_session_ids("default", ""):
+        session = store.session("default", session_id)
+        assert session is not None
+        lines += [text_of(session), *(text_of(event) for event in store.events("default", session_id))]
+    return lines
+
+
+@given(any_facts, st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_the_store_equals_the_fold(facts: list[Fact], chance: random.Random) -> None:
+    """Records, totals and listings are those of the fold, after every batch, through either of two connections."""
+    fold, memory = Fold(), MemoryStore(clock=lambda: NOW)
+    with tempfile.TemporaryDirectory() as folder:
+        stores = [SqliteStore(Path(folder) / "x.db", clock=lambda: NOW) for _ in range(2)]
+        rest = facts + (chance.choices(facts, k=3) if facts else [])
+        chance.shuffle(rest)
+        while rest:
+            batch = [rest.pop() for _ in range(chance.randint(1, len(rest)))]
+            fold.add(batch)
+            memory.append("default", batch)
+            chance.choice(stores).append("default", batch)
+            assert records(fold) == stored(chance.choice(stores))
+        for query in (SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)):
+            assert memory.sessions("default", query) == stores[0].sessions("default", query)
+            for by in ("day", "model", "end_state"):
+                assert memory.totals("default", query, by) == stores[0].totals("default", query, by)
+        for store in stores:
+            store.close()
+
+
+@given(any_facts)
+@settings(deadline=None, max_examples=30)
+def test_sums_are_those_of_the_events(facts: list[Fact]) -> None:
+    """The rollup of a session is the sum over its stored events, exactly."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "x.db", clock=lambda: NOW)
+        for fact in facts:
+            store.append("default", [fact])
+        for session in store.sessions("default", SessionQuery()).items:
+            events = store.events("default", session.session_id)
+            dropped = Statistics(dropped=sum(process.dropped for process in session.processes))
+            assert total(map(Statistics.of, events)) + dropped == session.statistics
+        store.close()

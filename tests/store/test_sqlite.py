@@ -1,0 +1,395 @@
+"""The SQLite store as a file: its schema, its plans, its failures."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentops_otel.errors import (
+    InvalidValueError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreVersionError,
+)
+from agentops_otel.facts import EventFact, SessionFacts
+from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
+from agentops_otel.store.base import EventQuery, Health, SessionQuery
+from agentops_otel.store.sqlite import SqliteStore, queries
+from agentops_otel.store.sqlite.connections import Connections, migrations
+from agentops_otel.store.sqlite.rows import COMPRESS_FROM, columns_of
+from fold.strategies import START, one_of_everything
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "agentops.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    opened = SqliteStore(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def filled(store: SqliteStore) -> SqliteStore:
+    store.append("p", one_of_everything())
+    return store
+
+
+def step(event_id: str, session_id: str = "s", start_ns: int = START, **more: Any) -> EventFact:
+    return EventFact(Action(event_id=event_id, session_id=session_id, name="step", init_timestamp=start_ns, **more))
+
+
+def pages(store: SqliteStore) -> bytes:
+    """Everything of the store that is on disk."""
+    return b"".join(file.read_bytes() for file in store.path.parent.iterdir())
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_opened_before_it_is_needed(path: Path) -> None:
+    """Making and closing a store leaves no trace on disk."""
+    SqliteStore(path).close()
+    assert not path.parent.exists()
+
+
+def test_sqlite_is_imported_when_a_store_is_opened() -> None:
+    """Neither the seam, the sinks nor the memory store load sqlite3."""
+    code = (
+        "import sys, agentops_otel.sinks.store, agentops_otel.store\n"
+        "agentops_otel.store.open_store('memory:')\n"
+        "assert 'sqlite3' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+
+
+def test_the_file_is_private(filled: SqliteStore) -> None:
+    """Prompts are readable by their owner alone."""
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in filled.path.parent.iterdir()}
+    assert ({0o600}, 0o700) == (modes, stat.S_IMODE(filled.path.parent.stat().st_mode))
+
+
+@pytest.mark.parametrize(("synchronous", "expected"), [("NORMAL", 1), ("FULL", 2)])
+def test_the_file_is_set_up_for_many_writers(path: Path, synchronous: str, expected: int) -> None:
+    """WAL, large pages, and as durable as asked for."""
+    store = SqliteStore(path, synchronous=synchronous)
+    with store._connections.writing() as db:
+        pragmas = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "page_size", "synchronous")]
+    store.close()
+    assert ["wal", 16384, expected] == pragmas
+
+
+def test_health_tells_what_doctor_shows(filled: SqliteStore) -> None:
+    """Where the store is, how large, what is in it, and which models have calls without a price."""
+    call = LLMCall(event_id="u", session_id="s", name="chat", init_timestamp=START, model="unknown-1")
+    filled.append("q", [EventFact(call), EventFact(dataclasses.replace(call, event_id="v"))])
+    health = filled.health()
+    assert health.size_bytes > 0
+    assert (
+        Health(
+            path=str(filled.path),
+            schema_version=migrations()[-1][0],
+            size_bytes=health.size_bytes,
+            sessions=2,
+            events=7,
+            journal_mode="wal",
+            unpriced={"unknown-1": 2},
+        )
+        == health
+    )
+
+
+def test_a_closed_store_says_so(filled: SqliteStore) -> None:
+    """Closing twice is fine; using it afterwards is an error that tells why."""
+    filled.close()
+    filled.close()
+    with pytest.raises(StoreError, match="has been closed"):
+        filled.session("p", "s")
+
+
+# --- what is on disk -------------------------------------------------------------------------------------------------
+
+
+def test_deleting_removes_the_text_from_the_file(filled: SqliteStore) -> None:
+    """After a deletion no byte of a prompt, a name or a tag is found in any file of the store."""
+    canaries = ["canary-prompt", "canary-name", "canary-tag", "canary-target"]
+    event = Action(event_id="c", session_id="c", name=canaries[1], init_timestamp=START, params=canaries[0] * 3000)
+    told = SessionFacts("c", tags_set=((START, "o"), (canaries[2],)))
+    filled.append(
+        "p", [told, EventFact(event), EventFact(dataclasses.replace(event, event_id="d", params=canaries[0]))]
+    )
+    assert b"canary" in pages(filled)
+    filled.delete_session("p", "c")
+    assert b"canary" not in pages(filled)
+
+
+def test_replaced_text_leaves_the_file(filled: SqliteStore) -> None:
+    """What a newer revision replaced is overwritten once the write-ahead log is."""
+    old = step("c", params="canary")
+    filled.append("p", [old])
+    filled.append("p", [EventFact(dataclasses.replace(old.event, params="other"), revision=1)])
+    filled.close()
+    assert b"canary" not in pages(filled)
+
+
+@pytest.mark.parametrize("size", [COMPRESS_FROM // 2, COMPRESS_FROM * 20])
+def test_long_bodies_are_compressed(store: SqliteStore, size: int) -> None:
+    """A body above the threshold takes less room than its text, and comes back whole either way."""
+    fact = step("c", "c", params="lorem ipsum " * (size // 12))
+    store.append("p", [fact])
+    with store._connections.reading() as db:
+        stored = db.execute("SELECT length(body) FROM payloads").fetchone()[0]
+    assert (fact.event, size > COMPRESS_FROM) == (next(store.events("p", "c")), stored < size / 2)
+
+
+def test_listings_never_read_payloads(filled: SqliteStore) -> None:
+    """With the payload table out of reach everything but payloads can be read."""
+    with filled._connections.writing() as db:
+        db.execute("ALTER TABLE payloads RENAME TO gone")
+    assert len(list(filled.events("p", "s", EventQuery(payloads=False)))) == 5
+    assert (len(filled.sessions("p", SessionQuery()).items), filled.session("p", "s").statistics.events + 1) == (1, 5)
+    with pytest.raises(StoreError):
+        next(filled.events("p", "s"))
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+STEPS = [(1, "CREATE TABLE a (x);\nINSERT INTO a VALUES ('from one');"), (2, "ALTER TABLE a ADD COLUMN y DEFAULT 2;")]
+
+
+def opened(path: Path, steps: list[tuple[int, str]]) -> list[tuple[object, ...]]:
+    """What a version that knows these steps finds in table a."""
+    connections = Connections(path, synchronous="NORMAL", steps=lambda: steps)
+    try:
+        with connections.reading() as db:
+            return db.execute("SELECT * FROM a").fetchall()
+    finally:
+        connections.close()
+
+
+def test_each_step_runs_once(path: Path) -> None:
+    """An older file is brought up by the steps it has not seen, and keeps what is in it."""
+    assert opened(path, STEPS[:1]) == [("from one",)]
+    assert opened(path, STEPS) == [("from one", 2)]
+    assert opened(path, STEPS) == [("from one", 2)]
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    """All steps of an upgrade happen, or none."""
+    opened(path, STEPS[:1])
+    with pytest.raises(StoreError, match="syntax error"):
+        opened(path, [*STEPS, (3, "CREATE NONSENSE;")])
+    assert opened(path, STEPS[:1]) == [("from one",)]
+
+
+def test_a_newer_file_is_left_alone(path: Path) -> None:
+    """A version that does not know the schema refuses, and says what to do."""
+    opened(path, STEPS)
+    with pytest.raises(StoreVersionError, match=f"{re.escape(str(path))} has schema 2.*upgrade agentops-otel-bridge"):
+        opened(path, STEPS[:1])
+
+
+def test_the_steps_are_numbered_without_gaps() -> None:
+    """0001, 0002, …: the number is the schema version."""
+    assert list(range(1, len(migrations()) + 1)) == [number for number, _ in migrations()]
+
+
+def test_the_schema_has_a_column_for_every_field(filled: SqliteStore) -> None:
+    """A field that is added to a record and not to the schema is noticed here, not in production."""
+    with filled._connections.reading() as db:
+        columns = {row[1] for row in db.execute("PRAGMA table_info(events)")}
+    needed = {column for cls in EVENT_CLASSES.values() for column in columns_of(cls)}
+    assert needed | {"session", "payload", "revision", "type"} == columns
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+QUERIES = {
+    "by start": (SessionQuery(), "sessions_by_start"),
+    "by state": (SessionQuery(end_state="Failure"), "sessions_by_state"),
+    "by tag": (SessionQuery(tag="x"), "PRIMARY KEY (project_id=? AND tag=?"),
+    "by model": (SessionQuery(model="m"), "sessions_by_model"),
+    "running": (SessionQuery(running=True), "sessions_may_run"),
+    "failed": (SessionQuery(has_errors=True), "sessions_with_errors"),
+}
+
+
+@pytest.fixture(params=[False, True], ids=["no statistics", "analyzed"])
+def skewed(request: pytest.FixtureRequest, store: SqliteStore) -> SqliteStore:
+    """Many sessions of which one has nearly all events, with the planner's statistics or without."""
+    facts = [
+        EventFact(Action(event_id="e", session_id=f"s{n}", name="n", init_timestamp=START + n)) for n in range(300)
+    ]
+    store.append("p", facts)
+    big = [
+        EventFact(Action(event_id=f"{n}", session_id="big", name="n", init_timestamp=START + n)) for n in range(3000)
+    ]
+    store.append("p", big)
+    if request.param:
+        with store._connections.reading() as db:
+            db.execute("ANALYZE")
+    return store
+
+
+def plan(store: SqliteStore, sql: str, values: list[object]) -> str:
+    with store._connections.reading() as db:
+        return "\n".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+
+
+@pytest.mark.parametrize("place", [None, (START, "a")])
+@pytest.mark.parametrize("payloads", [True, False])
+def test_events_are_read_in_stored_order(skewed: SqliteStore, payloads: bool, place: tuple[int, str] | None) -> None:
+    """One session's events are walked by the clustered key, from the cursor on, without sorting."""
+    told = plan(skewed, *queries.event_listing("p", "big", EventQuery(payloads=payloads), place, 100))
+    assert "SEARCH e USING PRIMARY KEY (session=?" in told
+    assert "B-TREE" not in told
+    assert ("(start_ns,event_id)>" in told) == (place is not None)
+
+
+def test_one_event_is_found_by_its_id(skewed: SqliteStore) -> None:
+    """Not by walking its session."""
+    told = plan(skewed, *queries.event_listing("p", "big", EventQuery(event_id="7"), None, 1))
+    assert "events_by_id (session=? AND event_id=?)" in told
+
+
+@pytest.mark.parametrize("place", [None, (START, "a")])
+@pytest.mark.parametrize("name", QUERIES)
+def test_sessions_are_listed_in_index_order(skewed: SqliteStore, name: str, place: tuple[int, str] | None) -> None:
+    """Each listing walks the index that has its order, from the cursor on, and sorts nothing."""
+    query, index = QUERIES[name]
+    told = plan(skewed, *queries.listing("p", query, place, 50))
+    assert index in told
+    assert "B-TREE" not in told
+    assert ("start_ns<?" in told) == (place is not None)
+
+
+def test_statistics_are_one_row(skewed: SqliteStore) -> None:
+    """A session of any size is found by its unique key."""
+    told = plan(skewed, "SELECT * FROM sessions s WHERE project_id = ? AND session_id = ?", ["p", "big"])
+    assert "USING INDEX sqlite_autoindex_sessions_1 (project_id=? AND session_id=?)" in told
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_database(path: Path) -> None:
+    """Named, with what to do, and left as it was."""
+    path.parent.mkdir()
+    path.write_bytes(b"Dear diary, " * 1000)
+    store = SqliteStore(path)
+    with pytest.raises(StoreCorruptError, match=f"{re.escape(str(path))}: file is not a database; move the file away"):
+        store.append("p", [SessionFacts("s")])
+    store.close()
+    assert path.read_bytes().startswith(b"Dear diary")
+
+
+def test_a_database_of_another_program(path: Path) -> None:
+    """Never written into: neither tables nor a journal mode."""
+    path.parent.mkdir()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE invoices (total)")
+    other.close()
+    before = path.read_bytes()
+    store = SqliteStore(path)
+    with pytest.raises(StoreCorruptError, match="is a database of another program; name another file"):
+        store.append("p", [SessionFacts("s")])
+    store.close()
+    assert before == path.read_bytes()
+
+
+def test_a_damaged_file(filled: SqliteStore) -> None:
+    """Overwritten pages are found when they are read, and named as damage."""
+    filled.append(
+        "p", [EventFact(Action(event_id=str(n), session_id="s", name="n", init_timestamp=n)) for n in range(999)]
+    )
+    filled.close()
+    size = filled.path.stat().st_size
+    with filled.path.open("r+b") as file:
+        file.seek(16384)
+        file.write(random.Random(0).randbytes(size - 16384))
+    store = SqliteStore(filled.path)
+    with pytest.raises(StoreCorruptError, match=re.escape(str(filled.path))):
+        store.session("p", "s")
+    store.close()
+
+
+def test_a_full_disk(filled: SqliteStore) -> None:
+    """The batch that does not fit is refused as a whole, what was there stays, and room makes it work again."""
+    with filled._connections.writing() as db:
+        limit = db.execute("PRAGMA max_page_count=1").fetchone()[0]
+        assert limit > 1
+    large = [
+        EventFact(Action(event_id="l", session_id="l", name="n", init_timestamp=1, params=os.urandom(200_000).hex()))
+    ]
+    with pytest.raises(StoreFullError, match="is full; free some space"):
+        filled.append("p", large)
+    assert (filled.session("p", "l"), len(list(filled.events("p", "s")))) == (None, 5)
+    filled.append("p", large)
+    assert large[0].event == next(filled.events("p", "l"))
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    """Named as what it is."""
+    store = SqliteStore(tmp_path)
+    with pytest.raises(StoreError, match=f"{re.escape(str(tmp_path))} is a folder"):
+        store.session("p", "s")
+    store.close()
+
+
+@pytest.mark.parametrize("home", ["/dev/null/home", "/proc/home"])
+def test_a_home_that_cannot_be_made(home: str) -> None:
+    """The error names the file and the variable that moves it."""
+    store = SqliteStore(Path(home) / "agentops.db")
+    with pytest.raises(StoreReadOnlyError, match=f"{home}/agentops.db cannot be written .*AGENTOPS_HOME"):
+        store.append("p", [SessionFacts("s")])
+    store.close()
+
+
+def test_a_writer_that_never_ends(filled: SqliteStore) -> None:
+    """Waiting for another process is bounded, the error says how long, and readers do not notice."""
+    patient = SqliteStore(filled.path, busy_seconds=0.2)
+    with filled._connections.writing():
+        assert patient.session("p", "s") is not None
+        with pytest.raises(StoreError, match=r"stayed locked by another process for 0.2 s; end the process"):
+            patient.append("p", [SessionFacts("t")])
+    patient.append("p", [SessionFacts("t")])
+    patient.close()
+
+
+def test_a_failed_append_leaves_nothing(filled: SqliteStore) -> None:
+    """An append is all or nothing: a fact that cannot be stored takes its batch back."""
+    good, bad = step("g", "g"), step("b", "g", 2**70)
+    with pytest.raises(InvalidValueError, match="no database takes"):
+        filled.append("p", [good, bad])
+    assert filled.session("p", "g") is None
+    filled.append("p", [good])
+    assert Decimal("0.50012345") == filled.session("p", "s").statistics.cost
+
+
+def test_values_outside_the_contract(store: SqliteStore) -> None:
+    """Contents are marked like everywhere else; a field of the wrong type is refused by name of the type."""
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    store.append("p", [step("e", params={"cycle": cycle, "bytes": b"x"})])
+    assert "x" in str(next(store.events("p", "s")).params["bytes"])
+    with pytest.raises(InvalidValueError, match="type that its field does not have"):
+        store.append("p", [step("f", parent_id=["list"])])
