@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -10,9 +10,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel import host
 from agentops_otel import settings as options
+from agentops_otel.conventions.genai import service_tier
+from agentops_otel.errors import ConfigurationError
 from agentops_otel.facts import Fact
 from agentops_otel.guard import strict, warn_once
-from agentops_otel.records import Session
+from agentops_otel.pricing import Pricer, PriceTable
+from agentops_otel.records import LLMCall, Session
 from agentops_otel.settings import Settings
 from agentops_otel.sinks.base import Sink
 from agentops_otel.sinks.store import StoreSink
@@ -32,6 +35,7 @@ class AgentOpsSpanExporter(SpanExporter):
     def __init__(self, sink: Sink | None = None, *, settings: Settings | None = None, **given: Any) -> None:
         self._settings = (settings or options.from_environment()).replace(**given)
         self._sink = sink
+        self._pricer: Pricer | None = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Translate and deliver; FAILURE if the sink did not take them, so that a caller may try again."""
@@ -46,7 +50,19 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""
-        return [fact for span in spans for fact in translate(from_sdk(span))]
+        price = self._priced()
+        return [fact for span in spans for fact in translate(from_sdk(span), price=price)]
+
+    def _priced(self) -> Callable[[LLMCall], LLMCall]:
+        """Prices by the user's table and genai-prices; a table that cannot be read is told once and left out."""
+        if self._pricer is None:
+            own = None
+            try:
+                own = PriceTable.load(self._settings.prices) if self._settings.prices else None
+            except ConfigurationError as error:
+                warn_once(f"{error}; calls are priced without it")
+            self._pricer = Pricer(own, tier_of=service_tier)
+        return self._pricer.priced
 
     def _open(self) -> Sink:
         if self._sink is None:

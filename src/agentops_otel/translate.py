@@ -46,7 +46,7 @@ _RESOURCE_NOISE = ("telemetry.", "process.", "host.", "os.")
 def translate(span: FlatSpan, *, price: Pricer | None = None) -> list[Fact]:
     """What a finished span says: facts of its session, its event, and an event for each error it met.
 
-    `price` is asked for model calls that report no cost themselves.
+    `price` is asked for model calls that report no cost themselves, or one of 0, which often means "not priced".
     """
     if type(span.attributes) is not dict:
         span = replace(span, attributes=dict(span.attributes))
@@ -61,7 +61,7 @@ def translate(span: FlatSpan, *, price: Pricer | None = None) -> list[Fact]:
         failures = _failures(span, session_id, None) if reading.kind == "session" else []
         return [*facts, *failures]
     event = _event(span, reading, session_id)
-    if price is not None and isinstance(event, LLMCall) and event.cost is None:
+    if price is not None and isinstance(event, LLMCall) and not event.cost:
         with quietly("pricing a model call"):
             event = price(event)
     facts.append(EventFact(event, reading.revision or 0))

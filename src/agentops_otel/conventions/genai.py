@@ -26,7 +26,7 @@ from agentops_otel.conventions.wire import (
     text,
     texts,
 )
-from agentops_otel.records import Json, Usage
+from agentops_otel.records import Json, LLMCall, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
 
 OPERATION = "gen_ai.operation.name"
@@ -155,6 +155,21 @@ class GenAIDialect:
         else:
             _take_call(span, reading)
         return reading
+
+
+_TIERS = tuple(f"{prefix}openai.{side}.service_tier" for side in ("response", "request") for prefix in ("", "gen_ai."))
+
+
+def service_tier(call: LLMCall) -> str | None:
+    """The tier a recorded call was served in, else the one it asked for; "fast mode" is Anthropic's `speed` of fast.
+
+    Source: semantic conventions 1.37, openai.{request,response}.service_tier, under `gen_ai.` before.
+    """
+    params = call.params if isinstance(call.params, Mapping) else {}
+    if params.get("speed") == "fast":
+        return "fast mode"
+    said = [call.extra.get(name) for name in _TIERS]
+    return next((tier for tier in (*said, params.get("service_tier")) if isinstance(tier, str)), None)
 
 
 def _take_call(span: FlatSpan, reading: Reading) -> None:

@@ -176,7 +176,9 @@ def _item(values: object, key: str, wanted: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Where one reporter puts its counts. Each field is a tuple of paths, of which the first that answers is taken.
+    """Where one reporter puts its counts: each field is a tuple of paths, of which the first that answers is taken.
+
+    Of `image`, `cached_image` and `image_out`, which hold all that is seen, the sum is taken.
 
     `prompt_beside` and `completion_beside` are counts that belong to the total but are not in it. `cache_write` is
     every cache write; where only the 5-minute ones are told apart, `cache_write_5m` names them. `cached_audio` is audio
@@ -215,10 +217,10 @@ class Shape:
             cache_write=_every_write(_first(raw, self.cache_write), _first(raw, self.cache_write_5m), write_1h),
             cache_write_1h=write_1h,
             audio_in=_less(_first(raw, self.audio_in), _first(raw, self.cached_audio)),
-            image=_less(_first(raw, self.image), _first(raw, self.cached_image)),
+            image=_less(_sum(raw, self.image), _sum(raw, self.cached_image)),
             reasoning=_first(raw, self.reasoning),
             audio_out=_first(raw, self.audio_out),
-            image_out=_first(raw, self.image_out),
+            image_out=_sum(raw, self.image_out),
             cache=self.cache,
             thinking=self.thinking,
         )
@@ -230,6 +232,11 @@ def _first(raw: object, paths: tuple[str, ...]) -> int | None:
         if found is not None:
             return found
     return None
+
+
+def _sum(raw: object, paths: tuple[str, ...]) -> int | None:
+    found = [number for path in paths if (number := count(at(raw, path))) is not None]
+    return sum(found) if found else None
 
 
 def _plus(total: int | None, beside: int | None) -> int | None:
@@ -277,7 +284,7 @@ XAI_CHAT = Shape(
     completion=("completion_tokens",),
     total=("total_tokens",),
     cache_read=("prompt_tokens_details.cached_tokens", "cached_prompt_text_tokens"),
-    image=("prompt_tokens_details.image_tokens", "prompt_image_tokens"),
+    image=("prompt_tokens_details.image_tokens",),
     reasoning=("completion_tokens_details.reasoning_tokens", "reasoning_tokens"),
     thinking="outside",
 )
@@ -299,7 +306,7 @@ OPENAI_RESPONSES = Shape(
     total=("total_tokens",),
     cache_read=("input_tokens_details.cached_tokens", "input_tokens_details.cache_read_input_tokens"),
     cache_write=("input_tokens_details.cache_write_tokens",),
-    audio_in=("input_tokens_details.audio_tokens",),
+    audio_in=("input_tokens_details.audio_tokens", "input_token_details.audio_tokens"),
     image=("input_tokens_details.image_tokens",),
     reasoning=("output_tokens_details.reasoning_tokens",),
     audio_out=("output_tokens_details.audio_tokens",),
@@ -342,6 +349,17 @@ ANTHROPIC = Shape(
 Source: anthropic, types/usage.py; genai-prices 0.2.3, anthropic.
 """
 
+
+def _seen(camel: str, snake: str) -> tuple[str, ...]:
+    """Video frames and pages of documents are counted, and mostly charged, as images are."""
+    kinds = ("IMAGE", "VIDEO", "DOCUMENT")
+    return tuple(
+        path
+        for kind in kinds
+        for path in (f"{camel}[modality={kind}].tokenCount", f"{snake}[modality={kind}].token_count")
+    )
+
+
 GOOGLE = Shape(
     prompt=("promptTokenCount", "prompt_token_count"),
     prompt_beside=("toolUsePromptTokenCount", "tool_use_prompt_token_count"),
@@ -355,14 +373,8 @@ GOOGLE = Shape(
         "cacheTokensDetails[modality=AUDIO].tokenCount",
         "cache_tokens_details[modality=AUDIO].token_count",
     ),
-    image=(
-        "promptTokensDetails[modality=IMAGE].tokenCount",
-        "prompt_tokens_details[modality=IMAGE].token_count",
-    ),
-    cached_image=(
-        "cacheTokensDetails[modality=IMAGE].tokenCount",
-        "cache_tokens_details[modality=IMAGE].token_count",
-    ),
+    image=_seen("promptTokensDetails", "prompt_tokens_details"),
+    cached_image=_seen("cacheTokensDetails", "cache_tokens_details"),
     reasoning=("thoughtsTokenCount", "thoughts_token_count"),
     audio_out=(
         "candidatesTokensDetails[modality=AUDIO].tokenCount",
@@ -370,10 +382,7 @@ GOOGLE = Shape(
         "responseTokensDetails[modality=AUDIO].tokenCount",
         "response_tokens_details[modality=AUDIO].token_count",
     ),
-    image_out=(
-        "candidatesTokensDetails[modality=IMAGE].tokenCount",
-        "candidates_tokens_details[modality=IMAGE].token_count",
-    ),
+    image_out=_seen("candidatesTokensDetails", "candidates_tokens_details"),
     thinking="outside",
 )
 """Gemini API and Vertex `usageMetadata`, REST and Python spelling.
