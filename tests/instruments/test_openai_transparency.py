@@ -64,7 +64,7 @@ def raises(*kinds: type[BaseException]) -> Iterator[list[Any]]:
         told += [type(error).__name__, str(error), str(getattr(error, "body", None))]
 
 
-# --- sync ways to call -------------------------------------------------------------------------------------------------
+# --- sync ways to call -----------------------------------------------------------------------------------------------
 
 
 def plain(client: openai.OpenAI) -> Any:
@@ -298,7 +298,7 @@ if has_responses:
     ]
 
 
-# --- async ways to call ------------------------------------------------------------------------------------------------
+# --- async ways to call ----------------------------------------------------------------------------------------------
 
 
 async def a_plain(client: openai.AsyncOpenAI) -> Any:

@@ -12,7 +12,6 @@ current while the caller's code runs between two chunks.
 from __future__ import annotations
 
 import inspect
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,18 +20,20 @@ import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer
 
 from agentops_otel import context as sessions
 from agentops_otel.conventions import emit
 from agentops_otel.guard import quietly
-from agentops_otel.instruments import watchers
-from agentops_otel.instruments.spec import Operation, Origin, Provider
+from agentops_otel.instruments import deferred, watchers
+from agentops_otel.instruments.spec import Operation, Provider
 from agentops_otel.instruments.taken import Taken, call_of
 
 _IN_CALL = "agentops_otel.in_call"
 _COLLECTS = "agentops_otel.collects_flights"
 _NEIGHBOURS_IN_CALL = "suppress_language_model_instrumentation"
+(_SPAN_KEY,) = trace.set_span_in_context(INVALID_SPAN, Context())
+"""Under which the API keeps the current span."""
 _MARKS = {_IN_CALL: True, _NEIGHBOURS_IN_CALL: True}
 _STOPS = frozenset(
     {
@@ -121,41 +122,25 @@ def _only_prepares(function: Any) -> bool:
     )
 
 
-class Flight:
+class Flight(Taken):
     """One model call from its request to its end. For one thread at a time, as the clients' streams are."""
 
-    __slots__ = (
-        "_asked",
-        "_context",
-        "_first_chunk_s",
-        "_has_landed",
-        "_operation",
-        "_origin",
-        "_provider",
-        "_source",
-        "_span",
-        "_start_s",
-        "_state",
-        "_tower",
-    )
+    __slots__ = ("_context", "_has_landed", "_instance", "_source", "_span", "_tower")
 
     def __init__(
         self, tower: Tower, provider: Provider, operation: Operation, instance: Any, asked: Mapping[str, Any]
     ) -> None:
+        super().__init__(
+            provider,
+            operation,
+            {key: _kept(value) if type(value) is list else value for key, value in asked.items()},
+        )
         self._tower = tower
-        self._provider = provider
-        self._operation = operation
-        self._asked = {key: _kept(value) if type(value) is list else value for key, value in asked.items()}
-        self._origin = Origin()
+        self._instance = instance
         self._context: Context | None = None
         self._span: Span | None = None
         self._source: Any = None
-        self._state: Any = None
-        self._start_s = 0.0
-        self._first_chunk_s: float | None = None
         self._has_landed = False
-        with quietly("reading where a model call goes"):
-            self._origin = provider.origin(instance)
 
     def depart(self) -> Context:
         """Start the span if it has not started; the context in which the client works on the request."""
@@ -164,21 +149,24 @@ class Flight:
         session = sessions.current()
         parent = sessions.parent_context(session)
         tracer = self._tower.tracer if session is None else session.tracer
-        name = emit.span_name(self._operation.name, self._asked.get(self._operation.model))
+        name = emit.span_name(self.operation.name, self.asked.get(self.operation.model))
         self._span = tracer.start_span(name, parent, SpanKind.CLIENT)
-        self._start_s = time.perf_counter()
-        self._context = Context({**trace.set_span_in_context(self._span, parent), **_MARKS})
+        self._context = Context({**parent, **_MARKS, _SPAN_KEY: self._span})
         collector = parent.get(_COLLECTS)
         if isinstance(collector, _Collector):
             collector.flights.append(self)
+        self.origin = self.provider.origin(self._instance)
+        self.started_s = time.perf_counter()
         return self._context
 
     def hand_over(self, result: Any) -> Any:
         """What the caller gets: the value itself, after landing; or the result, watched until its end."""
         with quietly("watching the result of a model call"):
-            kind = watchers.kind_of(type(result), self._provider.raw)
-            if kind == "value" or (kind == "raw" and self._lands_raw(result)):
+            kind = watchers.kind_of(type(result), self.provider.raw)
+            if kind == "value":
                 self.land(result)
+                return result
+            if kind == "raw" and self._lands_raw(result):
                 return result
             if kind == "coroutine":
                 self._source = result
@@ -186,24 +174,30 @@ class Flight:
         return result
 
     def _lands_raw(self, raw: Any) -> bool:
-        """Whether a raw response is complete, so that it can be handed over as it is."""
-        return self._asked.get("stream") is not True and self._body(raw) is not None
-
-    def _body(self, raw: Any) -> bytes | None:
-        reader = self._provider.raw
-        return None if reader is None else reader.body(raw)
+        """Land with a raw response that is complete, so that it can be handed over as it is; False if it is not."""
+        if self.asked.get("stream") is not True:
+            self.see_body(raw)
+        if self.body is None:
+            return False
+        self.land()
+        return True
 
     def see(self, chunk: Any) -> None:
         """Take note of a chunk."""
-        if self._first_chunk_s is None:
-            self._first_chunk_s = time.perf_counter()
-        fold = self._operation.fold
+        if self.first_chunk_s is None:
+            self.first_chunk_s = time.perf_counter()
+        fold = self.operation.fold
         if fold is not None:
             try:
-                self._state = fold(self._state, chunk)
+                self.response = fold(self.response, chunk)
             except Exception as error:
                 with quietly("reading a chunk of a model's answer"):
                     raise error
+
+    def see_body(self, raw: Any) -> None:
+        """Take note of a raw response, as far as its body has been read."""
+        if self.provider.raw is not None:
+            self.body = self.provider.raw.body(raw)
 
     def land(self, response: Any = None, *, error: BaseException | None = None) -> None:
         """End the span with what is known; every time but the first is ignored. One that never departed has no span.
@@ -213,50 +207,33 @@ class Flight:
         if self._has_landed:
             return
         self._has_landed = True
-        span, self._span = self._span, None
+        span, self._span, self._context, self._instance = self._span, None, None, None
         if span is None:
             return
         with quietly("ending the span of a model call"):
-            error = None if isinstance(error, GeneratorExit) else error
-            if error is not None:
+            if response is not None:
+                self.response = response
+            if error is not None and not isinstance(error, GeneratorExit):
+                self.error_type = emit.error_type(error)
                 self._mark_failed(span, error)
-            call = call_of(self._taken(response, error), capture=self._tower.capture)
-            span.set_attributes(emit.attributes(call, capture=self._tower.capture))
+            deferred.set_attributes(span, self._attributes)
         span.end()
+
+    def _attributes(self) -> emit.Attributes:
+        capture = self._tower.capture
+        return emit.attributes(call_of(self, capture=capture), capture=capture)
 
     def _mark_failed(self, span: Span, error: BaseException) -> None:
         marks = emit.failure(error, capture=self._tower.capture)
         span.add_event(emit.EXCEPTION_EVENT, marks.event)
         span.set_status(Status(StatusCode.ERROR, marks.description))
 
-    def _taken(self, response: Any, error: BaseException | None) -> Taken:
-        first = self._first_chunk_s
-        return Taken(
-            provider=self._provider.name,
-            operation=self._operation,
-            asked=self._asked,
-            origin=self._origin,
-            response=self._document(response) if response is not None else self._state,
-            stream=first is not None or self._asked.get("stream") is True,
-            time_to_first_chunk_s=None if first is None else first - self._start_s,
-            error_type=None if error is None else emit.error_type(error),
-        )
-
-    def _document(self, response: Any) -> Any:
-        """The response; of a raw one the JSON of its body, None if there is none."""
-        raw = self._provider.raw
-        if raw is None or not raw.matches(type(response)):
-            return response
-        try:
-            return json.loads(raw.body(response) or b"null")
-        except ValueError:
-            return None
-
     def __del__(self) -> None:
         """A call whose result was dropped has ended. A coroutine that never ran made none, and only warns once."""
-        if inspect.iscoroutine(self._source):
+        if self._source is not None:
             self._source.close()
-        self.land()
+        if not self._has_landed:
+            self.land()
 
 
 def _kept(messages: list[Any]) -> list[Any]:
@@ -278,6 +255,9 @@ class _Collector:
 
     def see(self, chunk: Any) -> None:
         """A manager has no chunks of its own."""
+
+    def see_body(self, raw: Any) -> None:
+        """Nor is it a raw response."""
 
     def land(self, response: Any = None, *, error: BaseException | None = None) -> None:
         for flight in self.flights:

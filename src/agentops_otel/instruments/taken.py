@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,40 +11,45 @@ from urllib.parse import urlsplit
 from agentops_otel.calls import Call
 from agentops_otel.conventions.usage import at
 from agentops_otel.instruments.shapes.hosts import provider_at
-from agentops_otel.instruments.spec import Getter, Operation, Origin, given
+from agentops_otel.instruments.spec import Getter, Operation, Origin, Provider, given
 
+_NOWHERE = Origin()
 _CALL_FIELDS = frozenset(f.name for f in fields(Call))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Taken:
-    """What a flight took with it: references to the caller's objects, from which a Call is read later."""
+    """References to the caller's objects, from which a Call is read later.
 
-    provider: str
+    `body` stands for the response where only its bytes are known.
+    """
+
+    provider: Provider
     operation: Operation
     asked: Mapping[str, Any]
-    origin: Origin
+    origin: Origin = _NOWHERE
     response: Any = None
-    stream: bool = False
-    time_to_first_chunk_s: float | None = None
+    body: bytes | None = None
+    started_s: float = 0.0
+    first_chunk_s: float | None = None
     error_type: str | None = None
 
 
 def call_of(taken: Taken, *, capture: bool) -> Call:
     """The call that was taken. Reads only; without `capture` the messages are not even looked at."""
-    operation, asked, response = taken.operation, taken.asked, taken.response
-    call = Call(operation=operation.name, provider=taken.origin.provider or taken.provider, api=operation.api)
+    operation, asked = taken.operation, taken.asked
+    response = taken.response if taken.body is None else _document(taken.body)
+    call = Call(operation=operation.name, provider=taken.provider.name, api=operation.api)
     call.params = _read(operation.request, asked)
-    call.request_model = _taken_text(at(asked, operation.model))
-    call.stream, call.time_to_first_chunk_s = taken.stream, taken.time_to_first_chunk_s
+    call.request_model = _text(at(asked, operation.model))
     call.output_type = operation.output_type(asked)
     call.error_type = taken.error_type
-    _read_origin(call, taken)
+    call.stream = taken.first_chunk_s is not None or asked.get("stream") is True
+    if taken.first_chunk_s is not None:
+        call.time_to_first_chunk_s = taken.first_chunk_s - taken.started_s
+    _read_origin(call, taken.origin)
     if response is not None:
-        found = _read(operation.response, response)
-        call.facts = {name: found.pop(name) for name in list(found) if name not in _CALL_FIELDS}
-        for name, value in found.items():
-            setattr(call, name, value)
+        _read_response(call, operation, response)
     if capture:
         call.input, call.system = operation.messages_in(asked), operation.system(asked)
         call.tools = operation.tools(asked)
@@ -51,19 +57,34 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     return call
 
 
-def _read(getters: Mapping[str, Getter], raw: Any) -> dict[str, Any]:
-    found = {name: at(raw, get) if isinstance(get, str) else get(raw) for name, get in getters.items()}
-    return {name: value for name, value in found.items() if given(value)}
+def _document(body: bytes) -> Any:
+    """The JSON of a body; None if it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
-def _taken_text(value: Any) -> str | None:
+def _read_response(call: Call, operation: Operation, response: Any) -> None:
+    found = _read(operation.response, response)
+    call.facts = {name: found.pop(name) for name in list(found) if name not in _CALL_FIELDS}
+    for name, value in found.items():
+        setattr(call, name, value)
+
+
+def _read_origin(call: Call, origin: Origin) -> None:
+    if origin.url is None:
+        return
+    url = urlsplit(str(origin.url))
+    call.server_address = url.hostname
+    call.server_port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    call.provider = origin.provider or provider_at(url.hostname or "") or call.provider
+
+
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read_origin(call: Call, taken: Taken) -> None:
-    if taken.origin.url is None:
-        return
-    url = urlsplit(str(taken.origin.url))
-    call.server_address = url.hostname
-    call.server_port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-    call.provider = taken.origin.provider or provider_at(url.hostname or "") or taken.provider
+def _read(getters: Mapping[str, Getter], raw: Any) -> dict[str, Any]:
+    found = {name: at(raw, get) if isinstance(get, str) else get(raw) for name, get in getters.items()}
+    return {name: value for name, value in found.items() if given(value)}

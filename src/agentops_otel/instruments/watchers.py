@@ -36,6 +36,10 @@ class Watching(Protocol):
         """The result led to another; what the caller gets of it."""
         ...
 
+    def see_body(self, raw: Any) -> None:
+        """The caller is done with a raw response."""
+        ...
+
     def land(self, response: Any = None, *, error: BaseException | None = None) -> None:
         """The call has ended."""
         ...
@@ -179,7 +183,7 @@ class _Watched(_Proxy):  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.__wrapped__, name)
-        return _then(found, functools.partial(_left, self)) if name in ("close", "aclose") else found
+        return _then(found, self._self_leave) if name in ("close", "aclose") else found
 
     def __enter__(self) -> Any:
         flight = self._self_flight
@@ -195,7 +199,7 @@ class _Watched(_Proxy):  # type: ignore[misc]
         try:
             return self.__wrapped__.__exit__(*exc_info)
         finally:
-            _left(self)
+            self._self_leave()
 
     async def __aenter__(self) -> Any:
         flight = self._self_flight
@@ -211,12 +215,11 @@ class _Watched(_Proxy):  # type: ignore[misc]
         try:
             return await self.__wrapped__.__aexit__(*exc_info)
         finally:
-            _left(self)
+            self._self_leave()
 
-
-def _left(watched: _Watched) -> None:
-    """The caller is done with the object. What went wrong in the caller's own block is no failure of the call."""
-    watched._self_flight.land(watched.__wrapped__ if isinstance(watched, _WatchedRaw) else None)
+    def _self_leave(self) -> None:
+        """The caller is done with it. What went wrong in the caller's own block is no failure of the call."""
+        self._self_flight.land()
 
 
 def _then(method: Callable[..., Any], action: Callable[[], None]) -> Callable[..., Any]:
@@ -330,6 +333,10 @@ class _WatchedRaw(_Watched):
             flight.land(error=error)
             raise
         return flight.hand_over(parsed)
+
+    def _self_leave(self) -> None:
+        self._self_flight.see_body(self.__wrapped__)
+        self._self_flight.land()
 
 
 _WATCHERS: dict[str, Callable[[Any, Any], Any]] = {
