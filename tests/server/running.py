@@ -50,7 +50,9 @@ class Running:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, self.log.read_text()
+        if not line:
+            self._ended()
+            raise RuntimeError(self.log.read_text())
         self.url, self.grpc_port = json.loads(line)
         self.options["port"] = urlsplit(self.url).port
         return self

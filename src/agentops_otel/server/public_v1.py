@@ -59,7 +59,7 @@ class PublicV1:
     def trace(self, request: Request, trace_id: str) -> Response:
         """A session as a trace: its tags and a summary of each span."""
         project_id, session = self._session(request, trace_id)
-        events = self._store.events(project_id, session.session_id, EventQuery(payloads=False))
+        events = self._store.events(project_id, session.session_id)
         return JSONResponse(
             {
                 "trace_id": trace_id,
