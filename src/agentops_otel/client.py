@@ -62,6 +62,7 @@ def init(
     )
     settings = _settings().replace(**given)
     room = runtime.start(settings)
+    room.instrument()
     return room.first_session(inherited_session_id)
 
 

@@ -157,6 +157,7 @@ def _llm_record(event: Event, base: dict[str, Any]) -> records.LLMCall:
         name=f"chat {model}" if model else "chat",
         operation="chat",
         model=None if model is None else str(model),
+        request_model=None if model is None else str(model),
         prompt=carried(getattr(event, "prompt", None)),
         completion=carried(getattr(event, "completion", None)),
         usage=Usage(

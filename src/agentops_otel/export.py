@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel import host
 from agentops_otel import settings as options
+from agentops_otel.capture import facts_without_content
 from agentops_otel.conventions.genai import service_tier
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.facts import Fact
@@ -51,7 +52,8 @@ class AgentOpsSpanExporter(SpanExporter):
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""
         price = self._priced()
-        return [fact for span in spans for fact in translate(from_sdk(span), price=price)]
+        facts = [fact for span in spans for fact in translate(from_sdk(span), price=price)]
+        return facts if self._settings.capture_content != "none" else facts_without_content(facts)
 
     def _priced(self) -> Callable[[LLMCall], LLMCall]:
         """Prices by the user's table and genai-prices; a table that cannot be read is told once and left out."""

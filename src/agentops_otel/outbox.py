@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 BATCH = 512
 ROOM_WAIT_S = 0.2
+FORK_WAIT_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
 _SOON, _NOW = "soon", "now"
@@ -57,9 +58,7 @@ class Outbox(Generic[T]):
         self._name = name
         self._closed = False
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            this = weakref.WeakMethod(self._reset)
-            os.register_at_fork(after_in_child=lambda: (reset := this()) and reset())
+        at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._reset)
 
     def _reset(self) -> None:
         self._items: deque[T] = deque()
@@ -67,8 +66,19 @@ class Outbox(Generic[T]):
         self._jobs: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._busy = threading.Lock()
+        self._held = False
         self._armed = False
         self._stuck = False
+
+    def _hold(self) -> None:
+        """Before a fork: wait until the thread is between two deliveries, so that it holds no lock the child needs."""
+        self._held = self._busy.acquire(timeout=FORK_WAIT_S)
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._held = False
+            self._busy.release()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -150,12 +160,13 @@ class Outbox(Generic[T]):
             if not self._await(signals, pause_s, waiting):
                 return
             self._armed = False
-            delivered = self._drain()
+            with self._busy:
+                delivered = self._drain()
             pause_s = 0.0 if delivered else min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             for flush in waiting:
                 flush.done.set()
             while self._jobs and delivered:
-                with quietly("a background job"):
+                with self._busy, quietly("a background job"):
                     self._jobs.popleft()()
 
     def _await(self, signals: SimpleQueue[Any], pause_s: float, waiting: list[_Flush]) -> bool:
@@ -198,3 +209,21 @@ def _next(signals: SimpleQueue[Any], timeout_s: float | None) -> Any:
         return signals.get(timeout=timeout_s) if timeout_s != 0 else signals.get_nowait()
     except Empty:
         return _NOTHING
+
+
+def at_fork(**hooks: Callable[[], None]) -> None:
+    """`os.register_at_fork` for bound methods, without keeping their objects alive."""
+    if not hasattr(os, "register_at_fork"):
+        return
+
+    def weakly(method: Callable[[], None]) -> Callable[[], None]:
+        this = weakref.WeakMethod(method)
+
+        def call() -> None:
+            alive = this()
+            if alive is not None:
+                alive()
+
+        return call
+
+    os.register_at_fork(**{name: weakly(method) for name, method in hooks.items()})

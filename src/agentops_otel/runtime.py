@@ -33,6 +33,8 @@ from agentops_otel.events import checked_tags
 from agentops_otel.export import AgentOpsSpanExporter
 from agentops_otel.guard import logger, quietly
 from agentops_otel.inheritance import Environment, inherited_session_id
+from agentops_otel.instruments import registry
+from agentops_otel.outbox import FORK_WAIT_S
 from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
 from agentops_otel.records import Json
 from agentops_otel.sessions import MAX_ID, PlannedIds, Session, reason_of
@@ -63,6 +65,7 @@ class Runtime:
         self.processor = AgentOpsSpanProcessor(*self.outboxes)
         self.provider, self.role = choose_provider(self.processor)
         self.tracer, self.ids = own_tracer(self.provider)
+        self.installation: registry.Installation | None = None
         self._exits = ExitWatch(self)
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -186,8 +189,17 @@ class Runtime:
         """The sessions that go on in this process, oldest first."""
         return [one for one in context.active.all() if isinstance(one, Session)]
 
+    def instrument(self) -> None:
+        """Record the calls of model clients, also of those that are imported later; once."""
+        if self.installation is None and self.settings.instrument_llm_calls:
+            with quietly("instrumenting the model clients"):
+                self.installation = registry.install(self.tracer, capture=self.capture)
+
     def uninstrument(self) -> None:
         """Leave model clients as they were."""
+        installation, self.installation = self.installation, None
+        if installation is not None:
+            installation.uninstall()
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -200,12 +212,18 @@ class Runtime:
                 session.leave()
                 context.active.discard(session)
         self._stopped = True
+        self.uninstrument()
         self.processor.retire()
         self._environment.restore()
         with quietly("delivering the last spans"):
             for outbox in self.outboxes:
                 outbox.close(self.settings.exit_timeout / 1000)
         self._exits.uninstall()
+
+    def before_fork(self) -> None:
+        """Wait for the thread that looks at the host: a child would inherit its half-done imports."""
+        if self._describing is not None:
+            self._describing.join(FORK_WAIT_S)
 
     def after_fork(self) -> None:
         """In a forked child: the sessions go on here; the child takes part in them from its first span on."""
@@ -214,9 +232,20 @@ class Runtime:
         for session in sessions:
             session.forked()
         self.processor.before_next_span(lambda: announce(sessions))
-        module = sys.modules.get("multiprocessing.util")
-        if module is not None:  # its children leave by os._exit, past atexit, but run their own finalizers first
-            module.register_after_fork(self, lambda one: module.Finalize(None, one.stop, exitpriority=100))
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:  # registered now, run in the child after it has cleared what the parent left
+            util.register_after_fork(self, stop_with_multiprocessing)
+
+
+def stop_with_multiprocessing(runtime: Runtime) -> None:
+    """Children of multiprocessing may leave by `os._exit`, past atexit, but run their own finalizers first."""
+    sys.modules["multiprocessing.util"].Finalize(None, runtime.stop, exitpriority=100)
+
+
+def is_multiprocessing_child() -> bool:
+    """Whether multiprocessing started this process."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 def announce(sessions: list[Session]) -> None:
@@ -285,9 +314,12 @@ class ExitWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._before: dict[int, Any] = {}
+        self.interrupted = False
         self._except_hook = sys.excepthook
         sys.excepthook = self._on_uncaught
         atexit.register(runtime.stop)
+        if is_multiprocessing_child():
+            stop_with_multiprocessing(runtime)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._watch(number)
@@ -315,7 +347,8 @@ class ExitWatch:
 
     def _on_uncaught(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         with quietly("telling the sessions of an uncaught exception"):
-            if not isinstance(error, KeyboardInterrupt):
+            self.interrupted = isinstance(error, KeyboardInterrupt)
+            if not self.interrupted:
                 for session in self._runtime.sessions():
                     session.failing(reason_of(error), error)
         self._except_hook(kind, error, traceback)
@@ -323,6 +356,8 @@ class ExitWatch:
     def uninstall(self) -> None:
         """Put back what was there, where nobody else has hooked in since."""
         atexit.unregister(self._runtime.stop)
+        if self.interrupted:
+            keep_interrupted_exit_code()
         if sys.excepthook == self._on_uncaught:
             sys.excepthook = self._except_hook
         for number, before in self._before.items():
@@ -330,6 +365,18 @@ class ExitWatch:
                 if signal.getsignal(number) == self._on_signal:
                     signal.signal(number, before)
         self._before.clear()
+
+
+def keep_interrupted_exit_code() -> None:
+    """Let a process that an uncaught KeyboardInterrupt ends still die by SIGINT.
+
+    CPython (3.8 to 3.13, Python/pythonrun.c) remembers the interrupt in a flag that any later `exec` of a text clears;
+    importing a dataclass is enough, and the exporter may import its store now. Raising one inside `exec` sets it again.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return
 
 
 # --- the one global --------------------------------------------------------------------------------------------------
@@ -361,6 +408,11 @@ def stop() -> None:
         ended.stop()
 
 
+def _before_fork() -> None:
+    if _runtime is not None:
+        _runtime.before_fork()
+
+
 def _after_fork() -> None:
     if _runtime is not None:
         with quietly("going on after a fork"):
@@ -368,4 +420,4 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -21,8 +21,9 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from agentops_otel import context, records
-from agentops_otel.conventions.agentops import KIND_SESSION, Marker, ProcessMark
-from agentops_otel.conventions.handmade import attributes_of
+from agentops_otel.capture import without_content
+from agentops_otel.conventions.agentops import EVENT_REVISION, KIND_SESSION, Marker, ProcessMark
+from agentops_otel.conventions.writeback import attributes_of
 from agentops_otel.events import ErrorEvent, Event, checked_tags, record_of
 from agentops_otel.facts import EndRank
 from agentops_otel.guard import logger, quietly
@@ -313,12 +314,12 @@ class Session:
         if event.session_id is None:
             event.session_id = self.session_id
             self._counts[record.event_type] += 1
-        attributes = attributes_of(record, revision=now_ns, capture=self._home.capture)
+        attributes = attributes_of(record if self._home.capture else without_content(record))
         span = self.tracer.start_span(
             record.name,
             context=context.parent_context(self),
             kind=SpanKind.CLIENT if record.event_type == "llms" else SpanKind.INTERNAL,
-            attributes=attributes,
+            attributes={**attributes, EVENT_REVISION: now_ns},
             start_time=record.init_timestamp,
         )
         span.end(record.end_timestamp)
@@ -386,6 +387,15 @@ class Session:
             "Duration": duration_text((until_ns - self._started_ns) / 1e9),
             "Cost": cost_text(cost) if cost else "0.00",
         }
+
+    def summary(self) -> str:
+        """The session as a table for a terminal, with the path of the store and the command that shows more."""
+        from agentops_otel.text import session_table
+
+        record = self._recorded()
+        if record is None:
+            return f"session {self.key}: {self._end_state}; nothing was recorded yet"
+        return "\n".join([session_table(record), *self._home.whereabouts(self.key)])
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
