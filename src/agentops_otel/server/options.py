@@ -14,7 +14,7 @@ class ServerOptions:
     """Where to listen and what to serve. Port 0 takes a free port; `grpc_port=None` serves no gRPC.
 
     `hosts` are further names under which this machine is asked (a reverse proxy's); `rate_limit` is requests per second
-    and key, 0 for none. `tls_cert` and `tls_key` are PEM files.
+    and key, 0 for none. `tls_cert` and `tls_key` are PEM files, `prices` is the user's own table of prices.
     """
 
     db: Path
@@ -26,6 +26,7 @@ class ServerOptions:
     rate_limit: float = 0
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    prices: Path | None = None
     exit_timeout_s: float = 10.0
 
     @property

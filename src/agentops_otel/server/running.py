@@ -11,9 +11,11 @@ from typing import Any
 
 import uvicorn
 
+from agentops_otel.conventions.genai import service_tier
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import logger
 from agentops_otel.host import liveness
+from agentops_otel.pricing import Pricer, PriceTable
 from agentops_otel.server.app import Parts, make_app
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.store import open_store
@@ -134,10 +136,15 @@ def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] 
     try:
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)
-        asyncio.run(run(Parts(options, store, keys, price=None), ready or _announce))
+        asyncio.run(run(Parts(options, store, keys, _pricer(options).priced), ready or _announce))
     finally:
         store.close()
         keys.close()
+
+
+def _pricer(options: ServerOptions) -> Pricer:
+    own = PriceTable.load(options.prices) if options.prices is not None else None
+    return Pricer(own, tier_of=service_tier)
 
 
 def _announce(url: str, grpc_port: int | None) -> None:
