@@ -31,7 +31,7 @@ COUNTED = (11, 8)
 UNKNOWN = (None, None)
 CUT = "openai.APIConnectionError" if "httpx2" in sys.modules else "httpx.RemoteProtocolError"
 """What a cut stream raises; older clients let the error of their HTTP library pass."""
-has_responses = hasattr(openai.resources, "Responses")
+has_responses = hasattr(openai.OpenAI, "responses")
 
 
 class Forecast(pydantic.BaseModel):
@@ -290,11 +290,11 @@ SYNC = [
 ]
 if has_responses:
     SYNC += [
-        Way(responses, usage=(5, 8)),
-        Way(responses_streamed, usage=(5, 8)),
-        Way(responses_helper, usage=(5, 8)),
-        Way(responses_parsed, usage=(5, 5)),
-        Way(responses_raw, usage=(5, 8)),
+        Way(responses, usage=(6, 8)),
+        Way(responses_streamed, usage=(6, 8)),
+        Way(responses_helper, usage=(6, 8)),
+        Way(responses_parsed, usage=(6, 5)),
+        Way(responses_raw, usage=(6, 8)),
     ]
 
 
@@ -429,7 +429,7 @@ ASYNC = [
     Way(a_failing_stream, usage=UNKNOWN, error=CUT, script=[_CUT]),
 ]
 if has_responses:
-    ASYNC += [Way(a_responses, usage=(5, 8)), Way(a_responses_helper, usage=(5, 8))]
+    ASYNC += [Way(a_responses, usage=(6, 8)), Way(a_responses_helper, usage=(6, 8))]
 
 
 def call(server: ModelServer, way: Way) -> Any:

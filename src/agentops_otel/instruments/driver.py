@@ -11,8 +11,11 @@ current while the caller's code runs between two chunks.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import time
+from _thread import get_ident, start_new_thread
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,9 +53,13 @@ Sources: OpenTelemetry (both spellings of suppress_instrumentation), OpenLLMetry
 
 
 class Tower:
-    """What all flights of one installation share. While `is_open` is False every call passes as if not wrapped."""
+    """What all flights of one installation share. Once closed, every call passes as if not wrapped.
 
-    __slots__ = ("capture", "is_open", "tracer")
+    It also knows whether the garbage collector is at work on a thread. The collector may run anywhere, even while that
+    thread holds a lock of a span processor, so a flight that it finds must not end its span there.
+    """
+
+    __slots__ = ("_collecting_in", "capture", "is_open", "tracer")
 
     def __init__(self, tracer: Tracer, *, capture: bool) -> None:
         self.tracer = tracer
@@ -60,6 +67,25 @@ class Tower:
         self.capture = capture
         """Whether prompts, answers and arguments may be written down."""
         self.is_open = True
+        self._collecting_in: int | None = None
+        gc.callbacks.append(self._note_collection)
+
+    def close(self) -> None:
+        """Let every call pass from now on."""
+        self.is_open = False
+        if self._note_collection in gc.callbacks:
+            gc.callbacks.remove(self._note_collection)
+
+    def _note_collection(self, phase: str, info: dict[str, int]) -> None:
+        self._collecting_in = get_ident() if phase == "start" else None
+
+    def land_lost(self, flight: Flight) -> None:
+        """Land a flight whose result is gone: here, or on a thread of its own if the collector found it."""
+        if self._collecting_in == get_ident():
+            with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+                start_new_thread(flight.land, ())
+                return
+        flight.land()
 
 
 def watched(original: Any, provider: Provider, operation: Operation, tower: Tower) -> Any:
@@ -233,7 +259,7 @@ class Flight(Taken):
         if self._source is not None:
             self._source.close()
         if not self._has_landed:
-            self.land()
+            self._tower.land_lost(self)
 
 
 def _kept(messages: list[Any]) -> list[Any]:

@@ -94,7 +94,7 @@ class Installation:
 
     def uninstall(self) -> None:
         """Restore what was patched. Where others have wrapped our wrapper since, it stays and lets every call pass."""
-        self._tower.is_open = False
+        self._tower.close()
         for patch in reversed(self._patches):
             with quietly(f"restoring {patch.name}"):
                 patch.undo()

@@ -115,6 +115,7 @@ class ModelServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
+    request_queue_size = 256
 
     def __init__(self, owner: ModelServer) -> None:
         self.owner = owner
