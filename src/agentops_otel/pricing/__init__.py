@@ -9,7 +9,6 @@ The first that answers: the cost that was reported with the call, the user's own
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -98,7 +97,14 @@ class Pricer:
             )
             if found.cost is not None:
                 break
-        return call if found == (call.cost, call.price) else replace(call, cost=found.cost, price=found.price)
+        return call if found == (call.cost, call.price) else _with(call, found)
+
+
+def _with(call: LLMCall, found: Priced) -> LLMCall:
+    """What `dataclasses.replace` does, which takes 8 µs for so many fields, and is on the path of every call."""
+    copy = object.__new__(type(call))
+    vars(copy).update(vars(call), cost=found.cost, price=found.price)
+    return copy
 
 
 def _no_tier(call: LLMCall) -> None:
