@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel.conventions.usage import (
@@ -291,6 +291,7 @@ tokens = st.none() | st.integers(0, 5000)
 places = st.sampled_from(["inside", "outside", "either"])
 
 
+@settings(deadline=None)
 @given(
     prompt=st.integers(0, 5000),
     completion=st.integers(0, 5000),
@@ -339,6 +340,7 @@ TOP_LEVEL_NAMES = sorted(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(TOP_LEVEL_NAMES), odd_values, max_size=5))
 def test_no_payload_makes_a_shape_raise(raw: dict[str, Any]) -> None:
     """Known names with values of any type are read or left out."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel.conventions.genai import service_tier
@@ -123,6 +123,7 @@ words = st.none() | texts | st.sampled_from(["openai/", "gpt-4o", "us.", "ft:", 
 PRICER = Pricer(OWN)
 
 
+@settings(deadline=None)
 @given(words, words, words, st.integers(-(10**20), 10**20))
 def test_nothing_that_a_span_can_say_makes_pricing_raise(
     provider: str | None, model: str | None, tier: str | None, at_ns: int
