@@ -51,7 +51,7 @@ _PRICE_KEYS = {
     "audio_in": ("input_audio_mtok",),
     "audio_out": ("output_audio_mtok",),
     "image": ("input_image_mtok", "input_mtok"),
-    "image_out": ("output_image_mtok", "output_video_mtok", "output_mtok"),
+    "image_out": ("output_image_mtok", "output_mtok"),
 }
 """Where the rate of a bucket stands, the first that is there. Images are tokens like text where they have no rate of
 their own; sound and one-hour cache writes are not."""
@@ -59,8 +59,10 @@ their own; sound and one-hour cache writes are not."""
 _SOUND_AS_TEXT = {"audio_in": "input_mtok", "audio_out": "output_mtok"}
 """Google charges one price for every modality of a model, where its price list names no other."""
 
+_SEEN = (("image", "input_image_mtok", "input_video_mtok"), ("image_out", "output_image_mtok", "output_video_mtok"))
+
 _UNDERSTOOD = frozenset(key for keys in _PRICE_KEYS.values() for key in keys) | {
-    *("input_video_mtok", "cache_audio_read_mtok", "cache_image_read_mtok"),
+    *("input_video_mtok", "output_video_mtok", "cache_audio_read_mtok", "cache_image_read_mtok"),
     *("requests_kcount", "web_searches_kcount", "storage_searches_kcount"),
 }
 """Prices of anything else (hours, pages, characters, citations) need counts that usage does not have."""
@@ -225,8 +227,9 @@ def _keys_of_buckets(given: Mapping[str, Any], provider: str, model_id: str) -> 
             found = _SOUND_AS_TEXT.get(bucket)
         if found is not None and found in given:
             keys[bucket] = found
-    if "input_video_mtok" in given and given["input_video_mtok"] != given.get("input_image_mtok"):
-        keys.pop("image", None)  # the bucket holds both, and they cost differently
+    for bucket, image, film in _SEEN:
+        if film in given and given[film] != given.get(image):
+            keys.pop(bucket, None)  # it holds both, and they cost differently
     return keys
 
 
