@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel.conventions.writeback import attributes_of, spans_of
+from agentops_otel.conventions.writeback import attributes_of, session_spans, spans_of
 from agentops_otel.facts import EventFact
-from agentops_otel.records import USAGE_BUCKETS, Action, ApiCall, Event, Failure, LLMCall, Price, ToolCall, Usage
+from agentops_otel.fold import Fold
+from agentops_otel.records import (
+    USAGE_BUCKETS,
+    Action,
+    Agent,
+    ApiCall,
+    Event,
+    Failure,
+    LLMCall,
+    Price,
+    Process,
+    Session,
+    Statistics,
+    ToolCall,
+    Usage,
+)
 from agentops_otel.spans import STATUS_ERROR, FlatSpan, SpanEvent, SpanLink
 from agentops_otel.translate import event_id_of, translate
 
 TRACE, SPAN, SESSION = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "a session"
+HOST = {"OS": {"Hostname": "h"}}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 MAYBE_TEXT = st.none() | TEXT
 PLAIN = st.recursive(
@@ -165,3 +182,47 @@ def test_an_event_without_a_span_gets_ids_of_its_own() -> None:
         list(attributes_of(event).values())[-1],
     )
     assert event_id_of(one.trace_id, one.span_id) != "mine"
+
+
+def test_a_session_is_written_with_all_that_its_events_do_not_say() -> None:
+    """Tags, video, agents, processes with their host, the end and its reason return, and so does the last activity."""
+    session = Session(
+        project_id="p",
+        session_id=SESSION,
+        init_timestamp=1_000,
+        end_timestamp=9_000,
+        last_activity_at=9_500,
+        end_state="Failure",
+        end_state_reason="why",
+        tags=("one", "two"),
+        video="https://example.com/v",
+        host_env=HOST,
+        processes=(
+            Process(
+                host="h",
+                pid=1,
+                started_at=500,
+                seen_at=8_000,
+                ended_at=8_500,
+                dropped=2,
+                host_env={"OS": {"Hostname": "h"}},
+            ),
+            Process(host="i", pid=2, started_at=600, boot_id="b", seen_at=9_500),
+        ),
+        agents=(Agent(agent_id="a", name="Ann"), Agent(agent_id="b")),
+        statistics=Statistics(dropped=2),
+    )
+    fold = Fold()
+    fold.add([fact for span in session_spans(session, 1, 2) for fact in translate(span)])
+    again = fold.session(SESSION, 10_000, "p")
+    assert again is not None
+    assert replace(session, processes=()) == replace(again, processes=())
+    assert [replace(session.processes[0], seen_at=8_500), session.processes[1]] == list(again.processes)
+
+
+def test_a_running_session_is_written_without_an_end() -> None:
+    """Its root span is still open: an end that was told later must find its place free."""
+    running = Session(project_id="p", session_id=SESSION, init_timestamp=1_000, last_activity_at=2_000, is_running=True)
+    fold = Fold()
+    fold.add([fact for span in session_spans(running, 1, 2) for fact in translate(span)])
+    assert running == fold.session(SESSION, 3_000, "p")

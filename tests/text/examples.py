@@ -27,17 +27,22 @@ MS = 1_000_000
 E = TypeVar("E", bound=Event)
 
 
+def hexed(name: str) -> str:
+    """A span id that is made of a short name."""
+    return name.encode().hex().rjust(16, "0")
+
+
 def step(cls: type[E], span_id: str, name: str, at_ms: float, ms: float, parent: str | None = None, **more: Any) -> E:
-    """An event of a span of this id; its own id is `e-` and that."""
+    """An event whose span is made of this short name; its own id is `e-` and that name."""
     return cls(
         event_id=f"e-{span_id}",
         session_id="s",
         name=name,
         init_timestamp=START_NS + int(at_ms * MS),
         end_timestamp=START_NS + int((at_ms + ms) * MS),
-        trace_id="t",
-        span_id=span_id,
-        parent_id=parent,
+        trace_id="a" * 32,
+        span_id=hexed(span_id),
+        parent_id=None if parent is None else hexed(parent),
         **more,
     )
 

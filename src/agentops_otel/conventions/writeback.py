@@ -1,4 +1,4 @@
-"""Events back to the spans they came from, for OTLP export and for `AgentOps` records that enter as spans.
+"""Events and sessions back to the spans they came from, for OTLP export and for `AgentOps` records that enter as spans.
 
 Everything is said twice where it has to be: in the current GenAI conventions, for other readers, and in our own words
 where those cannot say it exactly. `translate` of what is written here gives the event back.
@@ -14,6 +14,7 @@ from typing import Any
 from agentops_otel.conventions import agentops as ours
 from agentops_otel.conventions import genai
 from agentops_otel.conventions.messages import messages
+from agentops_otel.facts import EndRank, ProcessKey
 from agentops_otel.records import (
     USAGE_BUCKETS,
     Action,
@@ -22,6 +23,8 @@ from agentops_otel.records import (
     Failure,
     Json,
     LLMCall,
+    Process,
+    Session,
     ToolCall,
     Usage,
     decimal_text,
@@ -40,6 +43,54 @@ from agentops_otel.values import dumps
 
 EXCEPTION = "exception"
 _STATUS = {"ok": STATUS_OK, "error": STATUS_ERROR}
+
+
+def session_spans(session: Session, trace_id: int, root_id: int) -> list[FlatSpan]:
+    """What the session's record knows beyond its events, as its root span, if it has ended, and markers inside it.
+
+    `translate` of them gives tags, video, agents, processes and the end back. An Indeterminate end is written with the
+    lowest rank: it may only mean that nobody knew better.
+    """
+    start_ns = session.init_timestamp or 0
+    said = [(start_ns, ours.Marker(started=bool(start_ns), tags_set=session.tags, video=session.video))]
+    said += [(start_ns, ours.Marker(agent=(one.agent_id, one.name or ""))) for one in session.agents]
+    for process in session.processes:
+        said.append((process.seen_at or start_ns, _process_marker(process, ended=False)))
+        if process.ended_at is not None:
+            said.append((process.ended_at, _process_marker(process, ended=True)))
+    if session.last_activity_at is not None:
+        said.append((session.last_activity_at, ours.Marker()))
+    trace, root = format(trace_id, "032x"), format(root_id, "016x")
+    spans = [_marker_span(nth, at_ns, marker, session, trace, root) for nth, (at_ns, marker) in enumerate(said)]
+    return [*_root_span(session, trace, root), *spans]
+
+
+def _root_span(session: Session, trace_id: str, span_id: str) -> list[FlatSpan]:
+    if session.is_running or session.end_timestamp is None:
+        return []
+    rank = EndRank.SIGNAL if session.end_state == "Indeterminate" else EndRank.EXPLICIT
+    end = ours.Marker(end_state=session.end_state, end_state_reason=session.end_state_reason, end_rank=rank)
+    start_ns, end_ns = session.init_timestamp or session.end_timestamp, session.end_timestamp
+    attributes = end.attributes(session.session_id, ours.KIND_SESSION)
+    return [FlatSpan(trace_id, span_id, ours.KIND_SESSION, start_ns, end_ns, attributes=attributes)]
+
+
+def _process_marker(process: Process, *, ended: bool) -> ours.Marker:
+    key = ProcessKey(process.host, process.pid, process.started_at)
+    mark = ours.ProcessMark(
+        key=key,
+        boot_id=process.boot_id or "",
+        ended=ended,
+        dropped=process.dropped,
+        host_env=None if process.host_env is None or ended else process.host_env,
+    )
+    return ours.Marker(process=mark)
+
+
+def _marker_span(nth: int, at_ns: int, marker: ours.Marker, session: Session, trace_id: str, root: str) -> FlatSpan:
+    derived = hashlib.blake2b(f"{session.session_id} {nth}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+    attributes = marker.attributes(session.session_id)
+    return FlatSpan(trace_id, derived, ours.KIND_MARKER, at_ns, at_ns, parent_span_id=root, attributes=attributes)
 
 
 def spans_of(events: Iterable[Event]) -> list[FlatSpan]:

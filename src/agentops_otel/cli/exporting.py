@@ -1,0 +1,127 @@
+"""The forms a session is exported in, as text in pieces: nothing holds all events at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from agentops_otel.cli.output import write_pieces
+from agentops_otel.cli.stored import Stored
+from agentops_otel.records import EVENT_TYPES, Event, Failure, Session
+from agentops_otel.spans import FlatSpan
+from agentops_otel.store.base import EVERY_EVENT, EventQuery
+
+LONG_FROM = 5_000
+"""So many events take long enough for a progress bar."""
+
+CHUNK = 256
+"""Events that become spans together."""
+
+EventsOf = Callable[[EventQuery], Iterator[Event]]
+
+
+@contextmanager
+def counted(stored: Stored, session: Session, *, shown: bool) -> Iterator[EventsOf]:
+    """What reads the events of the session; with a progress bar on stderr where the work is long and a person waits."""
+    total = session.statistics.events + session.statistics.apis
+    read = partial(stored.store.events, stored.project, session.session_id)
+    if not shown or total < LONG_FROM or not sys.stderr.isatty():
+        yield read
+        return
+    label = f"export {session.session_id[:8]}"
+    with click.progressbar(length=total, label=label, file=sys.stderr, update_min_steps=500) as bar:
+
+        def events_of(query: EventQuery) -> Iterator[Event]:
+            for event in read(query):
+                yield event
+                if query.payloads:
+                    bar.update(1)
+
+        yield events_of
+
+
+def write_file(path: Path, pieces: Iterable[str]) -> None:
+    """Write the file as a whole: until it is done, what was there before stays. Raises OSError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write_pieces(file, pieces)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def _agentops(session: Session, events_of: EventsOf) -> Iterator[str]:
+    from agentops_otel.exports import agentops_export_chunks
+
+    return agentops_export_chunks(session, lambda kind: events_of(EventQuery(types=[kind])))
+
+
+def _jsonl(session: Session, events_of: EventsOf) -> Iterator[str]:
+    from agentops_otel.exports import jsonl_lines
+
+    separator = ""
+    for line in jsonl_lines(session, events_of(EVERY_EVENT)):
+        yield separator + line
+        separator = "\n"
+
+
+def _otlp_json(session: Session, events_of: EventsOf) -> Iterator[str]:
+    """One ExportTraceServiceRequest on one line, which is a line of an OTLP JSON file, too."""
+    from agentops_otel.otlp import encode_traces_json
+
+    separator = '{"resourceSpans":['
+    for spans in _span_chunks(session, events_of):
+        for resource in encode_traces_json(spans)["resourceSpans"]:
+            yield separator + json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
+            separator = ","
+    yield separator + "]}" if separator != "," else "]}"
+
+
+PIECES: dict[str, Callable[[Session, EventsOf], Iterator[str]]] = {
+    "agentops": _agentops,
+    "jsonl": _jsonl,
+    "otlp-json": _otlp_json,
+}
+
+
+def _span_chunks(session: Session, events_of: EventsOf) -> Iterator[list[FlatSpan]]:
+    """The spans of the session, then those of its events. An error goes with the event in which it was met; only the
+    ids of errors are kept in memory."""
+    from agentops_otel.conventions.writeback import session_spans, spans_of
+    from agentops_otel.sessions import root_of
+
+    yield session_spans(session, *root_of(session.session_id))
+    met = _errors_by_trigger(events_of)
+    steps = events_of(EventQuery(types=[kind for kind in EVENT_TYPES if kind != "errors"]))
+    while chunk := list(islice(steps, CHUNK)):
+        ids = [error for event in chunk for error in met.pop(event.event_id, ())]
+        yield spans_of([*chunk, *_errors(ids, events_of)])
+    alone = iter([error for ids in met.values() for error in ids])
+    while ids := list(islice(alone, CHUNK)):
+        yield spans_of(_errors(ids, events_of))
+
+
+def _errors_by_trigger(events_of: EventsOf) -> dict[str | None, list[str]]:
+    met: defaultdict[str | None, list[str]] = defaultdict(list)
+    for error in events_of(EventQuery(types=["errors"], payloads=False)):
+        own_span = error.span_id is not None
+        met[None if own_span or not isinstance(error, Failure) else error.trigger_event_id].append(error.event_id)
+    return met
+
+
+def _errors(ids: Iterable[str], events_of: EventsOf) -> list[Event]:
+    return [event for one in ids for event in events_of(EventQuery(types=["errors"], event_id=one))]

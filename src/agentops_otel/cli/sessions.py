@@ -1,0 +1,229 @@
+"""`agentops-otel sessions`: list, show, add up, export and delete."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
+from agentops_otel.cli.stored import AS_JSON, Stored, on_store
+from agentops_otel.records import EVENT_TYPES, Event, LLMCall, Session, Statistics, nanoseconds, to_json
+from agentops_otel.store.base import EventQuery, SessionQuery, model_of
+
+STATES = ("success", "failure", "indeterminate", "running")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SHOWN_AT_MOST = 2000
+"""Events that `sessions show` draws; more are told about."""
+
+MODEL_STATISTICS = (
+    *("llms", "prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("cost", "cost_is_lower_bound", "unpriced_llms"),
+)
+FIRST_STEPS = """
+Record one:
+
+    import agentops_otel as agentops
+    from openai import OpenAI
+
+    session = agentops.init(tags=["first"])
+    OpenAI().chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": "Hello"}]
+    )
+    session.end_session("Success")
+    print(session.summary())
+"""
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """`2h`, `3d` (that long ago) or an ISO 8601 date or time, UTC unless it says otherwise; in nanoseconds."""
+    if value is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,9})([smhdw])", value)
+    if ago:
+        return max(0, time.time_ns() - int(ago[1]) * UNITS_S[ago[2]] * 1_000_000_000)
+    try:
+        return nanoseconds(value)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r} is neither a time ago (30m, 2h, 3d) nor an ISO date or time (2026-11-22)", ctx, param
+        ) from None
+
+
+@click.group()
+def sessions() -> None:
+    """Look at recorded sessions. An ID may be shortened while it is unique."""
+
+
+@sessions.command("list")
+@click.option("--tag", help="Only sessions with this tag.")
+@click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only sessions in this state.")
+@click.option("--since", callback=moment, metavar="WHEN", help="Only sessions started since: 2h, 3d, 2026-11-22.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@AS_JSON
+@on_store
+def list_sessions(
+    stored: Stored, tag: str | None, state: str | None, since: int | None, limit: int, as_json: bool
+) -> None:
+    """List sessions, the newest first."""
+    query = SessionQuery(tag=tag, since_ns=since, limit=limit + 1, **_state_filter(state))
+    found = stored.sessions(query)
+    if as_json:
+        show_array(to_json(session) for session in islice(found, limit))
+        return
+    listed = list(found)
+    if not listed:
+        _say_nothing_found(stored, filtered=any(value is not None for value in (tag, state, since)))
+        return
+    from agentops_otel.text import sessions_table
+
+    show(sessions_table(listed[:limit], width()))
+    if len(listed) > limit:
+        remark(f"There are more; --limit {limit * 10} shows them.")
+
+
+def _state_filter(state: str | None) -> dict[str, Any]:
+    if state is None:
+        return {}
+    if state == "running":
+        return {"running": True}
+    return {"end_state": state.capitalize(), "running": False}
+
+
+def _say_nothing_found(stored: Stored, *, filtered: bool) -> None:
+    if stored.store is None:
+        remark(f"No sessions yet: there is no store at {stored.path}.")
+    else:
+        remark(f"No sessions {'like that ' if filtered else ''}in {stored.path}.")
+    if not filtered and sys.stdout.isatty():
+        remark(FIRST_STEPS)
+
+
+@sessions.command("show")
+@click.argument("session_id", metavar="ID")
+@click.option("--apis", is_flag=True, help="Show infrastructure calls (HTTP, SQL, ...), too.")
+@AS_JSON
+@on_store
+def show_session(stored: Stored, session_id: str, apis: bool, as_json: bool) -> None:
+    """Show a session and its events as a tree."""
+    session = stored.session(session_id)
+    if as_json:
+        show_pieces(_session_with_events(stored, session))
+        return
+    from agentops_otel.text import event_tree, session_table
+
+    show(session_table(session, width()))
+    tree = event_tree(_drawn_events(stored, session), width(), apis=apis)
+    if tree:
+        show(f"\n{tree}")
+    count = session.statistics.events + session.statistics.apis
+    if count > SHOWN_AT_MOST:
+        remark(f"The first {SHOWN_AT_MOST:,} of {count:,} events; `sessions export {session_id}` has all of them.")
+
+
+def _drawn_events(stored: Stored, session: Session) -> Iterator[Event]:
+    """The first events; errors with their words, the others without their large fields."""
+    steps = EventQuery(types=[kind for kind in EVENT_TYPES if kind != "errors"], payloads=False, limit=SHOWN_AT_MOST)
+    errors = EventQuery(types=["errors"], limit=SHOWN_AT_MOST)
+    where = (stored.project, session.session_id)
+    return chain(stored.store.events(*where, steps), stored.store.events(*where, errors))
+
+
+def _session_with_events(stored: Stored, session: Session) -> Iterator[str]:
+    """The JSON of the session with its events, in pieces, under the key `events`."""
+    text = json.dumps(to_json(session), ensure_ascii=False)
+    yield f'{text[:-1]}, "events": '
+    yield from json_array(to_json(event) for event in stored.store.events(stored.project, session.session_id))
+    yield "}"
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@AS_JSON
+@on_store
+def stats(stored: Stored, session_id: str, as_json: bool) -> None:
+    """Add up a session: events, tokens, cost, and the same by model."""
+    session = stored.session(session_id)
+    by_model = _by_model(stored, session)
+    if as_json:
+        show_json({"session_id": session.session_id, **to_json(session)["statistics"], "models": _models(by_model)})
+        return
+    from agentops_otel.text import models_table, session_table
+
+    show(session_table(session, width()))
+    if by_model:
+        show(f"\n{models_table(by_model, width())}")
+
+
+def _by_model(stored: Stored, session: Session) -> dict[str, Statistics]:
+    calls = EventQuery(types=["llms"], payloads=False)
+    sums: defaultdict[str, Statistics] = defaultdict(Statistics)
+    for call in stored.store.events(stored.project, session.session_id, calls):
+        if isinstance(call, LLMCall):
+            sums[model_of(call) or "unknown"] += Statistics.of(call)
+    return dict(sums)
+
+
+def _models(by_model: dict[str, Statistics]) -> list[dict[str, Any]]:
+    """The statistics of each model, in the shape of a session's."""
+    rows = []
+    for model in sorted(by_model):
+        whole = to_json(Session(project_id="", session_id="", statistics=by_model[model]))["statistics"]
+        rows.append({"model": model, **{key: whole[key] for key in MODEL_STATISTICS}})
+    return rows
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@AS_JSON
+@on_store
+def delete(stored: Stored, session_id: str, yes: bool, as_json: bool) -> None:
+    """Delete a session with everything recorded in it."""
+    session = stored.session(session_id)
+    events = f"{session.statistics.events:,} events"
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("add --yes to delete without being asked", click.get_current_context())
+        click.confirm(f"Delete session {session.session_id} with its {events}?", abort=True, err=True)
+    stored.store.delete_session(stored.project, session.session_id)
+    if as_json:
+        show_json({"deleted": session.session_id})
+    else:
+        show(f"Deleted session {session.session_id} with its {events}.")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("agentops", "jsonl", "otlp-json")),
+    default="agentops",
+    show_default=True,
+    help="agentops: one JSON object as AgentOps' /export; jsonl: the session, then an event a line; otlp-json: spans.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="Instead of stdout."
+)
+@on_store
+def export(stored: Stored, session_id: str, form: str, output: str | None) -> None:
+    """Write a session with all its events, at constant memory."""
+    from agentops_otel.cli import exporting
+
+    session = stored.session(session_id)
+    to_file = output not in (None, "-")
+    with exporting.counted(stored, session, shown=to_file or not sys.stdout.isatty()) as events_of:
+        pieces = exporting.PIECES[form](session, events_of)
+        if to_file:
+            exporting.write_file(Path(str(output)), pieces)
+        else:
+            show_pieces(pieces)
