@@ -139,13 +139,19 @@ def host_env(opt_out: bool = False, environ: Mapping[str, str] = os.environ) -> 
     long the load of the CPU is watched. Shape: agentops 0.3, host_env.py.
     """
     packages = _installed_packages()
+    env = host_outline(environ)
+    env["SDK"]["System Packages"] = {name: packages[name] for name in packages if _module_name(name) in sys.modules}
+    if not opt_out:
+        env.update(_hardware())
+        env["Installed Packages"] = {"Installed Packages": packages}
+    return env
+
+
+def host_outline(environ: Mapping[str, str] = os.environ) -> dict[str, Json]:
+    """The part of the host environment that costs next to nothing; same shape."""
     working_directory = "Project Working Directory"
-    env: dict[str, Json] = {
-        "SDK": {
-            "AgentOps SDK Version": __version__,
-            "Python Version": platform.python_version(),
-            "System Packages": {name: packages[name] for name in packages if _module_name(name) in sys.modules},
-        },
+    return {
+        "SDK": {"AgentOps SDK Version": __version__, "Python Version": platform.python_version()},
         "OS": {
             "Hostname": hostname(),
             "OS": platform.system(),
@@ -155,10 +161,6 @@ def host_env(opt_out: bool = False, environ: Mapping[str, str] = os.environ) -> 
         working_directory: {working_directory: _working_directory()},
         "Virtual Environment": {"Virtual Environment": environ.get("VIRTUAL_ENV")},
     }
-    if not opt_out:
-        env.update(_hardware())
-        env["Installed Packages"] = {"Installed Packages": packages}
-    return env
 
 
 def _installed_packages() -> dict[str, str]:

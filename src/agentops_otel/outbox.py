@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 BATCH = 512
 ROOM_WAIT_S = 0.2
-FORK_WAIT_S = 1.0
+FORK_WAIT_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
 _SOON, _NOW = "soon", "now"

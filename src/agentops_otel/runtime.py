@@ -47,7 +47,7 @@ ALWAYS_SAMPLED = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler,")
 STORE_DELAY_S = 0.25
 """The embedded store is written this soon after an event, whatever `max_wait_time` allows."""
 
-HOST_WAIT_S = 0.2
+HOST_WAIT_S = 0.1
 """The end of a short program waits this long for the host environment."""
 
 
@@ -114,6 +114,10 @@ class Runtime:
         dropped = sum(outbox.dropped.get(session_id, 0) for outbox in self.outboxes)
         return ProcessMark(key=me.key, boot_id=me.boot_id, dropped=dropped)
 
+    def host_outline(self) -> Json:
+        """What of the host environment is known at once: all of it, if it has been gathered."""
+        return self._host_env or host.host_outline()
+
     def host_env(self) -> Json:
         """The host environment; gathered once."""
         if self._host_env is None:
@@ -170,7 +174,6 @@ class Runtime:
                     session.describe_host()
 
         if self._host_env is not None:
-            describe()
             return
         self._describing = threading.Thread(target=describe, name="agentops-host", daemon=True)
         self._describing.start()

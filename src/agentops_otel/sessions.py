@@ -66,6 +66,10 @@ class SessionHome(Protocol):
         """The host environment, in AgentOps' shape."""
         ...
 
+    def host_outline(self) -> Json:
+        """What of it is known at once."""
+        ...
+
     def flush(self, timeout_s: float) -> bool:
         """Deliver what is queued."""
         ...
@@ -177,7 +181,7 @@ class Session:
     def announce(self) -> None:
         """Export the start marker: the session is visible from now on."""
         self._announced = True
-        process = self._home.process(self.key)
+        process = replace(self._home.process(self.key), host_env=self._home.host_outline())
         self._mark(Marker(started=not self._joined, tags_added=self._tags or None, process=process))
 
     def forked(self) -> None:
