@@ -12,13 +12,13 @@ Sources: the type definitions of the clients named at each shape, and the extrac
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from agentops_otel.paths import at
 from agentops_otel.records import USAGE_BUCKETS, Usage
 
 Place = Literal["inside", "outside", "either"]
@@ -119,56 +119,6 @@ def _cut(part: int | None, whole: int | None, name: str, doubts: list[str]) -> i
         return part
     doubts.append(f"{part} {name} in {whole}")
     return whole
-
-
-# --- paths -----------------------------------------------------------------------------------------------------------
-
-_STEP = re.compile(r"([^.\[]+)(?:\[(\w+)=(\w+)\])?\.?")
-
-
-@functools.lru_cache(maxsize=1024)
-def _steps(path: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple(_STEP.findall(path))
-
-
-def at(raw: object, path: str) -> Any:
-    """What is at `path` in nested mappings and objects, or None: `a.b`, `items.0.n`, or `items[kind=X].n` by a member.
-
-    A literal key with dots, as flattened attributes have, is found too.
-    """
-    if isinstance(raw, Mapping) and path in raw:
-        return raw[path]
-    value: Any = raw
-    for name, key, wanted in _steps(path):
-        value = _member(value, name)
-        if key:
-            value = _item(value, key, wanted)
-        if value is None:
-            return None
-    return value
-
-
-def _member(value: object, name: str) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(name)
-    if isinstance(value, (list, tuple)):
-        return value[int(name)] if name.isdigit() and int(name) < len(value) else None
-    if value is None or isinstance(value, (str, bytes, int, float)):
-        return None
-    try:
-        return getattr(value, name, None)
-    except Exception:  # noqa: BLE001 - a property of a foreign object may raise anything; an unreadable count is unknown
-        return None
-
-
-def _item(values: object, key: str, wanted: str) -> Any:
-    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-        return None
-    for item in values:
-        found = _member(item, key)
-        if str(getattr(found, "value", found)).upper() == wanted.upper():
-            return item
-    return None
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------

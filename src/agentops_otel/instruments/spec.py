@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from agentops_otel.conventions.usage import Shape, at
+from agentops_otel.conventions.usage import Shape
+from agentops_otel.paths import at
 from agentops_otel.records import Json, Message, Usage
 
 Getter = str | Callable[[Any], Any]

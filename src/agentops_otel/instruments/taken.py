@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentops_otel.calls import Call
-from agentops_otel.conventions.usage import at
 from agentops_otel.instruments.shapes.hosts import provider_at
 from agentops_otel.instruments.spec import Getter, Operation, Origin, Provider, given
+from agentops_otel.paths import at
 
 _NOWHERE = Origin()
 _CALL_FIELDS = frozenset(f.name for f in fields(Call))
@@ -75,10 +76,16 @@ def _read_response(call: Call, operation: Operation, response: Any) -> None:
 def _read_origin(call: Call, origin: Origin) -> None:
     if origin.url is None:
         return
-    url = urlsplit(str(origin.url))
-    call.server_address = url.hostname
-    call.server_port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-    call.provider = origin.provider or provider_at(url.hostname or "") or call.provider
+    call.server_address, call.server_port, owner = _server(str(origin.url))
+    call.provider = origin.provider or owner or call.provider
+
+
+@functools.lru_cache(maxsize=256)
+def _server(base_url: str) -> tuple[str | None, int | None, str | None]:
+    """Host, port and who answers there."""
+    url = urlsplit(base_url)
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return url.hostname, port, provider_at(url.hostname or "")
 
 
 def _text(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agentops_otel.conventions.usage import at
+from agentops_otel.paths import at, member
 from agentops_otel.records import Json, Message
 from agentops_otel.values import loads
 
@@ -23,13 +23,13 @@ def messages_in(asked: Any) -> list[Message] | None:
 
 def messages_out(response: Any) -> list[Message] | None:
     """One message a choice."""
-    choices = at(response, "choices")
+    choices = member(response, "choices")
     return [_choice(one) for one in choices] if isinstance(choices, list) else None
 
 
 def _choice(choice: Any) -> Message:
-    out = message(at(choice, "message"), "assistant")
-    finish = at(choice, "finish_reason")
+    out = message(member(choice, "message"), "assistant")
+    finish = member(choice, "finish_reason")
     if finish:
         out["finish_reason"] = finish
     return out
@@ -37,28 +37,28 @@ def _choice(choice: Any) -> Message:
 
 def message(raw: Any, role: str = "user") -> Message:
     """One message in the shape of the conventions."""
-    answered = at(raw, "tool_call_id")
-    content = at(raw, "content")
+    answered = member(raw, "tool_call_id")
+    content = member(raw, "content")
     if answered is not None:
         return {"role": "tool", "parts": [{"type": "tool_call_response", "id": answered, "response": plain(content)}]}
     parts = [{"type": "reasoning", "content": text} for text in (_reasoning(raw),) if text]
     parts += content_parts(content)
-    parts += [{"type": "refusal", "content": text} for text in (at(raw, "refusal"),) if text]
-    parts += [tool_call(one) for one in at(raw, "tool_calls") or ()]
-    legacy = at(raw, "function_call")
+    parts += [{"type": "refusal", "content": text} for text in (member(raw, "refusal"),) if text]
+    parts += [tool_call(one) for one in member(raw, "tool_calls") or ()]
+    legacy = member(raw, "function_call")
     if legacy is not None:
         parts.append(_called(None, legacy))
-    spoken = at(raw, "audio")
+    spoken = member(raw, "audio")
     if spoken is not None:
         parts.append(_spoken(spoken))
-    out: Message = {"role": at(raw, "role") or role, "parts": parts}
-    name = at(raw, "name")
+    out: Message = {"role": member(raw, "role") or role, "parts": parts}
+    name = member(raw, "name")
     return {**out, "name": name} if name else out
 
 
 def _reasoning(raw: Any) -> Any:
     """Not OpenAI's own; DeepSeek, Groq, vLLM and OpenRouter have it."""
-    return at(raw, "reasoning_content") or at(raw, "reasoning")
+    return member(raw, "reasoning_content") or member(raw, "reasoning")
 
 
 def content_parts(content: Any) -> list[dict[str, Json]]:
@@ -71,11 +71,11 @@ def content_parts(content: Any) -> list[dict[str, Json]]:
 
 
 def _part(raw: Any) -> dict[str, Json]:
-    kind = at(raw, "type")
+    kind = member(raw, "type")
     if kind in ("text", "input_text", "output_text"):
-        return {"type": "text", "content": at(raw, "text")}
+        return {"type": "text", "content": member(raw, "text")}
     if kind == "refusal":
-        return {"type": "refusal", "content": at(raw, "refusal")}
+        return {"type": "refusal", "content": member(raw, "refusal")}
     if kind == "image_url":
         return image(at(raw, "image_url.url"))
     if kind == "input_audio":
@@ -105,20 +105,25 @@ def image(url: Any) -> dict[str, Json]:
 
 def tool_call(raw: Any) -> dict[str, Json]:
     """A tool that the model asks for; arguments that are JSON become what they say."""
-    custom = at(raw, "custom")
+    custom = member(raw, "custom")
     if custom is not None:
-        return {"type": "tool_call", "id": at(raw, "id"), "name": at(custom, "name"), "arguments": at(custom, "input")}
-    return _called(at(raw, "id"), at(raw, "function"))
+        return {
+            "type": "tool_call",
+            "id": member(raw, "id"),
+            "name": member(custom, "name"),
+            "arguments": member(custom, "input"),
+        }
+    return _called(member(raw, "id"), member(raw, "function"))
 
 
 def _called(call_id: Any, function: Any) -> dict[str, Json]:
-    arguments = loads(at(function, "arguments"))
-    return {"type": "tool_call", "id": call_id, "name": at(function, "name"), "arguments": arguments}
+    arguments = loads(member(function, "arguments"))
+    return {"type": "tool_call", "id": call_id, "name": member(function, "name"), "arguments": arguments}
 
 
 def _spoken(audio: Any) -> dict[str, Json]:
     """Speech of the model: its words where the provider gives them; the sound is not kept."""
-    return {"type": "audio", "id": at(audio, "id"), "transcript": at(audio, "transcript")}
+    return {"type": "audio", "id": member(audio, "id"), "transcript": member(audio, "transcript")}
 
 
 def plain(raw: Any) -> Any:
@@ -135,11 +140,11 @@ def tools(asked: Any) -> Sequence[Json] | None:
 
 def tool(raw: Any) -> dict[str, Json]:
     """One tool definition; `function` may be nested, as in chat, or flat, as in responses."""
-    source = at(raw, "function") or raw
-    if at(source, "name") is None:
+    source = member(raw, "function") or raw
+    if member(source, "name") is None:
         other = plain(raw)
         return other if isinstance(other, dict) else {"type": "function"}
-    out = {"type": at(raw, "type") or "function"}
+    out = {"type": member(raw, "type") or "function"}
     for name in ("name", "description", "parameters"):
         value = plain(at(source, name))
         if value is not None:
@@ -152,7 +157,7 @@ def output_type(asked: Any) -> str | None:
     wanted = asked.get("response_format")
     if isinstance(wanted, type):
         return "json"
-    kind = at(wanted, "type")
+    kind = member(wanted, "type")
     return {"json_schema": "json", "json_object": "json", "text": "text"}.get(kind) if isinstance(kind, str) else None
 
 
@@ -188,19 +193,19 @@ class FoldedChoice:
 
     def add(self, delta: Any) -> None:
         """Take what a delta adds besides content."""
-        self.role = at(delta, "role") or self.role
-        refusal, reasoning = at(delta, "refusal"), _reasoning(delta)
+        self.role = member(delta, "role") or self.role
+        refusal, reasoning = member(delta, "refusal"), _reasoning(delta)
         if refusal:
             self.refusal_pieces.append(refusal)
         if isinstance(reasoning, str):
             self.reasoning_pieces.append(reasoning)
-        for position, piece in enumerate(at(delta, "tool_calls") or ()):
+        for position, piece in enumerate(member(delta, "tool_calls") or ()):
             self._add_call(position, piece)
 
     def _add_call(self, position: int, piece: Any) -> None:
-        index = at(piece, "index")
+        index = member(piece, "index")
         call = self.calls.setdefault(position if index is None else index, {"id": None, "name": None, "arguments": []})
-        call["id"] = at(piece, "id") or call["id"]
+        call["id"] = member(piece, "id") or call["id"]
         call["name"] = at(piece, "function.name") or call["name"]
         arguments = at(piece, "function.arguments")
         if arguments:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentops_otel.conventions.usage import at
 from agentops_otel.instruments.shapes.openai_chat import content_parts, image, plain
+from agentops_otel.paths import at, member
 from agentops_otel.records import Json, Message
 from agentops_otel.values import loads
 
@@ -29,7 +29,7 @@ def system(asked: Any) -> list[Json] | None:
 
 def messages_out(response: Any) -> list[Message] | None:
     """All output items as one message, as the conventions have one a choice."""
-    items = at(response, "output")
+    items = member(response, "output")
     if not isinstance(items, list):
         return None
     message: Message = {"role": "assistant", "parts": [part for item in items for part in _item(item, "")["parts"]]}
@@ -39,9 +39,9 @@ def messages_out(response: Any) -> list[Message] | None:
 
 def finish_reasons(response: Any) -> list[str] | None:
     """`stop`, `tool_calls`, or why a response is incomplete or failed; None while it is going on."""
-    status = at(response, "status")
+    status = member(response, "status")
     if status == "completed":
-        kinds = [at(item, "type") for item in at(response, "output") or ()]
+        kinds = [member(item, "type") for item in member(response, "output") or ()]
         return ["tool_calls" if "function_call" in kinds or "custom_tool_call" in kinds else "stop"]
     if status == "incomplete":
         reason = at(response, "incomplete_details.reason")
@@ -58,21 +58,21 @@ def output_type(asked: Any) -> str | None:
 
 
 def _item(raw: Any, role: str) -> Message:
-    kind = at(raw, "type")
+    kind = member(raw, "type")
     if kind in ("message", None):
-        return {"role": at(raw, "role") or role, "parts": _parts(at(raw, "content"))}
+        return {"role": member(raw, "role") or role, "parts": _parts(member(raw, "content"))}
     if kind in ("function_call", "custom_tool_call"):
-        arguments = loads(at(raw, "arguments") or at(raw, "input"))
-        part = {"type": "tool_call", "id": at(raw, "call_id"), "name": at(raw, "name"), "arguments": arguments}
+        arguments = loads(member(raw, "arguments") or member(raw, "input"))
+        part = {"type": "tool_call", "id": member(raw, "call_id"), "name": member(raw, "name"), "arguments": arguments}
         return {"role": "assistant", "parts": [part]}
     if kind in ("function_call_output", "custom_tool_call_output"):
-        response = plain(at(raw, "output"))
+        response = plain(member(raw, "output"))
         return {
             "role": "tool",
-            "parts": [{"type": "tool_call_response", "id": at(raw, "call_id"), "response": response}],
+            "parts": [{"type": "tool_call_response", "id": member(raw, "call_id"), "response": response}],
         }
     if kind == "reasoning":
-        texts = [at(one, "text") for one in (*(at(raw, "summary") or ()), *(at(raw, "content") or ()))]
+        texts = [member(one, "text") for one in (*(member(raw, "summary") or ()), *(member(raw, "content") or ()))]
         return {"role": "assistant", "parts": [{"type": "reasoning", "content": text} for text in texts if text]}
     return {"role": "assistant", "parts": [plain(raw)]}
 
@@ -84,12 +84,12 @@ def _parts(content: Any) -> list[dict[str, Json]]:
 
 
 def _part(raw: Any) -> dict[str, Json]:
-    kind = at(raw, "type")
+    kind = member(raw, "type")
     if kind == "input_image":
-        file_id = at(raw, "file_id")
-        return {"type": "file", "modality": "image", "file_id": file_id} if file_id else image(at(raw, "image_url"))
-    if kind == "input_file" and at(raw, "file_id"):
-        return {"type": "file", "file_id": at(raw, "file_id")}
+        file_id = member(raw, "file_id")
+        return {"type": "file", "modality": "image", "file_id": file_id} if file_id else image(member(raw, "image_url"))
+    if kind == "input_file" and member(raw, "file_id"):
+        return {"type": "file", "file_id": member(raw, "file_id")}
     return content_parts([raw])[0]
 
 
