@@ -257,7 +257,8 @@ def _failures(
 ) -> list[EventFact]:
     """The errors of a span: its distinct exceptions, else its failed status, linked to the event it became."""
     met = _exceptions(span)
-    if not met and span.status_code == STATUS_ERROR and trigger is not None:
+    failed = span.status_code == STATUS_ERROR or (reading is not None and reading.failed is True)
+    if not met and failed and trigger is not None:
         met = [SpanEvent(EXCEPTION, span.end_ns, {})]
     return [EventFact(_met(span, session_id, trigger, reading, one, nth)) for nth, one in enumerate(met)]
 
@@ -277,6 +278,7 @@ def _met(
 ) -> Failure:
     said = caught.attributes
     error_type = text(said.get("exception.type")) or text(span.attributes.get("error.type"))
+    read = reading or Reading()
     return Failure(
         event_id=event_id_of(span.trace_id, span.span_id, f"error {nth}"),
         session_id=session_id,
@@ -287,8 +289,8 @@ def _met(
         agent_id=trigger.agent_id if trigger is not None else None,
         agent_name=trigger.agent_name if trigger is not None else None,
         error_type=error_type,
-        code=reading.code if reading is not None else None,
-        details=text(said.get("exception.message")) or text(span.status_message),
+        code=read.code,
+        details=text(said.get("exception.message")) or text(span.status_message) or read.details,
         logs=text(said.get("exception.stacktrace")),
         trigger_event_id=trigger.event_id if trigger is not None else None,
         trigger_event_type=trigger.event_type if trigger is not None else None,

@@ -51,6 +51,7 @@ class Reading:
     `consumed` says which attribute or span event was read into which field, so that the others survive in
     `Event.extra`: also those whose field the kind of event has no place for, or another dialect filled with something
     else. An attribute that is read into no field, as a version or a flag, has the empty text.
+    `failed` says that it failed although its status does not.
     `marks` are sentences about what was contradictory or cut; they are kept in `Event.extra["otel"]`.
     """
 
@@ -64,6 +65,7 @@ class Reading:
     params: Json = None
     returns: Json = None
     truncated: bool | None = None
+    failed: bool | None = None
     # model calls
     operation: str | None = None
     provider: str | None = None

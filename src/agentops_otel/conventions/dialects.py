@@ -5,13 +5,47 @@ from __future__ import annotations
 import functools
 
 from agentops_otel.conventions import Dialect
+from agentops_otel.conventions.adk import AdkDialect
 from agentops_otel.conventions.agentops import AgentOpsDialect
+from agentops_otel.conventions.agentops_v4 import AgentOpsV4Dialect
 from agentops_otel.conventions.genai import GenAIDialect
+from agentops_otel.conventions.genai_events import GenAIEventsDialect
 from agentops_otel.conventions.general import GeneralDialect
+from agentops_otel.conventions.haystack import HaystackDialect
+from agentops_otel.conventions.indexed import IndexedDialect
+from agentops_otel.conventions.infrastructure import InfrastructureDialect
+from agentops_otel.conventions.langfuse import LangfuseDialect
+from agentops_otel.conventions.langsmith import LangSmithDialect
+from agentops_otel.conventions.litellm import LiteLLMDialect
+from agentops_otel.conventions.logfire import LogfireDialect
+from agentops_otel.conventions.mcp import McpDialect
+from agentops_otel.conventions.mlflow import MlflowDialect
+from agentops_otel.conventions.openinference import OpenInferenceDialect
+from agentops_otel.conventions.traceloop import TraceloopDialect
+from agentops_otel.conventions.vercel import VercelDialect
 from agentops_otel.spans import FlatSpan
 
-DIALECTS: tuple[Dialect, ...] = (AgentOpsDialect(), GeneralDialect(), GenAIDialect())
-"""Every vocabulary that is read. Of those that answer a field the first wins."""
+DIALECTS: tuple[Dialect, ...] = (
+    AgentOpsDialect(),
+    GeneralDialect(),
+    OpenInferenceDialect(),
+    LangfuseDialect(),
+    MlflowDialect(),
+    LangSmithDialect(),
+    AgentOpsV4Dialect(),
+    VercelDialect(),
+    AdkDialect(),
+    LogfireDialect(),
+    LiteLLMDialect(),
+    TraceloopDialect(),
+    GenAIDialect(),
+    GenAIEventsDialect(),
+    IndexedDialect(),
+    McpDialect(),
+    HaystackDialect(),
+    InfrastructureDialect(),
+)
+"""Every vocabulary that is read. Of those that answer a field the first wins; real spans mix them."""
 
 _ROOTS: frozenset[str] = frozenset().union(*(dialect.roots for dialect in DIALECTS))
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import messages, system_message
-from agentops_otel.conventions.names import finish_reason, provider
+from agentops_otel.conventions.names import finish_reason, only_counts_tokens, provider
 from agentops_otel.conventions.wire import (
+    cost,
     label,
     milliseconds,
     parsed,
@@ -27,7 +28,7 @@ from agentops_otel.conventions.wire import (
     texts,
 )
 from agentops_otel.records import Json, LLMCall, Usage
-from agentops_otel.spans import AnyValue, FlatSpan
+from agentops_otel.spans import STATUS_ERROR, AnyValue, FlatSpan
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -82,15 +83,21 @@ KINDS: dict[str, Kind] = {
     EXECUTE_TOOL: "tools",
     "retrieval": "tools",
     "invoke_agent": "actions",
-    "create_agent": "actions",
+    "create_agent": "marker",
+    "execute_event_loop_cycle": "actions",
     "invoke_workflow": "actions",
     "fetch_response": "actions",
 }
-"""What an operation is. `fetch_response` reads back an answer that was paid for before, so it is no model call."""
+"""What an operation is.
+
+An agent that is created has done nothing yet: it is a fact of the session, no step. `fetch_response` reads back an
+answer that was paid for before, so it is no model call.
+"""
 
 USAGE = places(
-    prompt=(INPUT_TOKENS,),
-    completion=(OUTPUT_TOKENS,),
+    prompt=(INPUT_TOKENS, "gen_ai.usage.prompt_tokens"),
+    completion=(OUTPUT_TOKENS, "gen_ai.usage.completion_tokens"),
+    total=("gen_ai.usage.total_tokens", "llm.usage.total_tokens"),
     cache_read=(CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
     cache_write=(
         *(CACHE_WRITE_TOKENS, "gen_ai.usage.cache_creation.input_tokens"),
@@ -110,6 +117,7 @@ CALL = rules(
     ("response_id", label, (RESPONSE_ID,)),
     ("finish_reasons", texts, (FINISH_REASONS, "gen_ai.response.finish_reason")),
     ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
+    ("cost", cost, ("gen_ai.usage.cost",)),
 )
 TOOL = rules(
     ("name", label, (TOOL_NAME,)),
@@ -143,7 +151,9 @@ class GenAIDialect:
         """Model calls whole; of tools and agents what they did, never the tokens of the calls below them."""
         attributes, reading = span.attributes, Reading()
         take(attributes, EVERYWHERE, reading)
-        reading.kind = KINDS.get(reading.operation or "")
+        reading.kind = "actions" if only_counts_tokens(span) else KINDS.get(reading.operation or "")
+        if reading.kind == "marker" and span.status_code == STATUS_ERROR:
+            reading.kind = "actions"
         if reading.kind == "tools":
             if reading.operation == EXECUTE_TOOL:
                 reading.consumed[OPERATION] = "kind"

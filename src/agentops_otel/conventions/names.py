@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agentops_otel.conventions.wire import label
-from agentops_otel.spans import AnyValue
+from agentops_otel.conventions import Reading
+from agentops_otel.conventions.wire import label, texts
+from agentops_otel.spans import AnyValue, FlatSpan
 
 PROVIDERS = {
     "openai": ("openai.chat", "openai.responses", "openai.completion", "openai.embedding", "open_ai"),
@@ -88,3 +89,28 @@ def finish_reason(value: str) -> str:
         return known
     lower = value.rpartition(".")[2].lower()
     return _FINISH.get(lower, lower)
+
+
+def finish_reasons_of(value: AnyValue) -> tuple[str, ...] | None:
+    """Finish reasons in the conventions' words, from one reason or several."""
+    found = texts(value)
+    return None if found is None else tuple(map(finish_reason, found))
+
+
+def bare_model(reading: Reading) -> None:
+    """`anthropic/claude-haiku-4-5` of a gateway as the model it is, where the prefix only repeats the provider."""
+    model = reading.model
+    if model is None or "/" not in model:
+        return
+    prefix, _, bare = model.partition("/")
+    if bare and provider(prefix) == reading.provider:
+        reading.request_model, reading.model = reading.request_model or model, bare
+
+
+def only_counts_tokens(span: FlatSpan) -> bool:
+    """A request that asks how many tokens a prompt has; it is answered by no model and costs nothing."""
+    name = span.name.lower()
+    return name.endswith(("count_tokens", "counttokens")) or _COUNT_TOKENS in span.attributes
+
+
+_COUNT_TOKENS = "anthropic.message.count_tokens.input_tokens"

@@ -10,10 +10,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from agentops_otel.conventions import Reading
-from agentops_otel.conventions.usage import Place, count, disjoint
+from agentops_otel.conventions.usage import Place, count, disjoint, dollars
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue
 from agentops_otel.values import MAX_DEPTH, MAX_TEXT, carried
@@ -47,6 +48,17 @@ def number(value: AnyValue) -> float | None:
 def flag(value: AnyValue) -> bool | None:
     """True or False."""
     return value if type(value) is bool else None
+
+
+def whole_text(value: AnyValue) -> str | None:
+    """A code, as text: `200`, `OK`."""
+    return str(value) if type(value) is int and abs(value) <= BIGGEST else text(value)
+
+
+def cost(value: AnyValue) -> Decimal | None:
+    """What a span says that it cost, in US dollars. 0 is what instrumentors write that know no price, so it is None."""
+    amount = dollars(value) if type(value) in (int, float, str) else None
+    return amount if amount else None
 
 
 def milliseconds(seconds: AnyValue) -> float | None:
@@ -205,3 +217,36 @@ def take_usage(
         reading.usage, doubt = disjoint(**counts, cache=cache, thinking=thinking)
         if doubt is not None:
             reading.marks.append(f"usage: {doubt}")
+
+
+# --- numbered attributes ---------------------------------------------------------------------------------------------
+
+_DEEPEST = 12
+
+
+def nested(attributes: Mapping[str, AnyValue], prefix: str, consumed: dict[str, str], into: str) -> Json:
+    """What stands in attributes like `prefix.0.role` as lists and objects; None if there is none.
+
+    A gap in the numbers (evicted attributes) closes; what is left keeps its order.
+    """
+    tree: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if name.startswith(prefix):
+            consumed[name] = into
+            *path, last = name[len(prefix) :].split(".", _DEEPEST)
+            node = tree
+            for step in path:
+                below = node.get(step)
+                if type(below) is not dict:
+                    below = node[step] = {}
+                node = below
+            node.setdefault(last, plain(value))
+    return _listed(tree) if tree else None
+
+
+def _listed(tree: Any) -> Json:
+    if type(tree) is not dict:
+        return tree
+    if tree and all(key.isdecimal() for key in tree):
+        return [_listed(tree[key]) for key in sorted(tree, key=lambda key: (len(key), key))]
+    return {key: _listed(value) for key, value in tree.items()}
