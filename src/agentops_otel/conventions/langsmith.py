@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
 from agentops_otel.conventions.names import provider
-from agentops_otel.conventions.usage import LANGCHAIN
+from agentops_otel.conventions.usage import LANGCHAIN, recognised
 from agentops_otel.conventions.wire import label, parsed, rules, session_id, take
 from agentops_otel.spans import AnyValue, FlatSpan
 
@@ -93,6 +93,11 @@ def _take_call(attributes: AnyValue, reading: Reading) -> None:
             "output_token_details": parsed(attributes.get(OUTPUT_DETAILS)),
         }
     counted = LANGCHAIN.count(said)
+    body = parsed(attributes.get(COMPLETION))
+    if type(body) is dict:
+        reading.model = label(body.get("model"))
+        if not counted.usage:
+            reading.usage = recognised(body.get("usage")).usage or None
     if counted.usage:
         reading.usage = counted.usage
         for name in (USAGE_METADATA, INPUT_DETAILS, OUTPUT_DETAILS, *_TOTALS):

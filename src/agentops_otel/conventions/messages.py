@@ -81,6 +81,8 @@ def completion_of(value: AnyValue) -> list[Message] | Json:
             return read(body[name])
     if type(body.get("message")) is dict:
         return [message(body["message"], "assistant")]
+    if type(body.get("type")) is str and body["type"] in _ITEMS:
+        return [message(body, "assistant")]
     if "content" in body or "kwargs" in body or "data" in body:
         return [_with_reason(message(body, "assistant"), body.get("stop_reason"))]
     return body or None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
 from agentops_otel.conventions.names import bare_model, provider
-from agentops_otel.conventions.usage import Shape
+from agentops_otel.conventions.usage import Shape, recognised
 from agentops_otel.conventions.wire import cost, label, parsed, rules, session_id, take
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue, FlatSpan
@@ -98,7 +98,9 @@ def _take_call(attributes: AnyValue, reading: Reading) -> None:
         reading.response_id = label(answered.get("id"))
         reading.model = label(answered.get("model")) or reading.model
     _take_params(given, attributes, reading)
-    counted = TOKENS.count(parsed(attributes.get(USAGE)))
+    counted = recognised(answered.get("usage")) if type(answered) is dict else TOKENS.count(None)
+    if not counted.usage:
+        counted = TOKENS.count(parsed(attributes.get(USAGE)))
     if counted.usage:
         reading.usage = counted.usage
         reading.consumed[USAGE] = "usage"

@@ -30,6 +30,7 @@ INPUT = "input.value"
 OUTPUT = "output.value"
 INPUT_MESSAGES = "llm.input_messages."
 OUTPUT_MESSAGES = "llm.output_messages."
+STRAY_CALLS = "message.tool_calls."
 INVOCATION = "llm.invocation_parameters"
 TOOLS = "llm.tools."
 DOCUMENTS = "retrieval.documents."
@@ -161,6 +162,16 @@ def _take_messages(attributes: AnyValue, reading: Reading, body: Json) -> None:
     elif OUTPUT in attributes:
         reading.completion = completion_of(body if body is not None else attributes[OUTPUT])
         reading.consumed[OUTPUT] = "completion"
+    _take_stray_calls(attributes, reading)
+
+
+def _take_stray_calls(attributes: AnyValue, reading: Reading) -> None:
+    """Its Google instrumentor writes the calls of automatic function calling beside the message they belong to."""
+    calls = nested(attributes, STRAY_CALLS, reading.consumed, "completion")
+    if type(calls) is list:
+        parts = [tool_call(one.get("tool_call") if type(one) is dict else one) for one in calls]
+        asked: Message = {"role": "assistant", "parts": parts}
+        reading.completion = [asked, *_list(reading.completion)]
 
 
 def _message(value: Json, role: str) -> Message:
