@@ -9,17 +9,19 @@ can write the span again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, cast
 
 from agentops_otel.conventions import Dialect, Reading
 from agentops_otel.conventions.dialects import dialects_of
+from agentops_otel.conventions.genai_events import reading_of_logs
 from agentops_otel.conventions.wire import BIGGEST, plain, text
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.guard import quietly
 from agentops_otel.records import (
     EVENT_TYPES,
+    USAGE_BUCKETS,
     Action,
     ApiCall,
     Event,
@@ -31,7 +33,16 @@ from agentops_otel.records import (
     ToolCall,
     Usage,
 )
-from agentops_otel.spans import KIND_INTERNAL, STATUS_ERROR, STATUS_OK, STATUS_UNSET, AnyValue, FlatSpan, SpanEvent
+from agentops_otel.spans import (
+    KIND_INTERNAL,
+    STATUS_ERROR,
+    STATUS_OK,
+    STATUS_UNSET,
+    AnyValue,
+    FlatLog,
+    FlatSpan,
+    SpanEvent,
+)
 
 Pricer = Callable[[LLMCall], LLMCall]
 """Gives a model call without a cost its cost, where a price is known."""
@@ -43,14 +54,15 @@ _STATUS = {STATUS_OK: "ok", STATUS_ERROR: "error"}
 _RESOURCE_NOISE = ("telemetry.", "process.", "host.", "os.")
 
 
-def translate(span: FlatSpan, *, price: Pricer | None = None) -> list[Fact]:
+def translate(span: FlatSpan, *, logs: Sequence[FlatLog] = (), price: Pricer | None = None) -> list[Fact]:
     """What a finished span says: facts of its session, its event, and an event for each error it met.
 
-    `price` is asked for model calls that report no cost themselves, or one of 0, which often means "not priced".
+    `logs` are log records of this span; they hold its messages in the events form of the GenAI conventions. `price`
+    is asked for model calls that report no cost themselves, or one of 0, which often means "not priced".
     """
     if type(span.attributes) is not dict:
         span = replace(span, attributes=dict(span.attributes))
-    reading = _read(span)
+    reading = _read(span, logs)
     if reading.kind == "ignore":
         return []
     session_id = session_id_of(span, reading)
@@ -98,8 +110,10 @@ def _uuid_text(digits: str) -> str:
 _MERGED = tuple(f.name for f in fields(Reading) if f.name not in ("consumed", "marks"))
 
 
-def _read(span: FlatSpan) -> Reading:
-    readings = [reading for dialect in dialects_of(span) if (reading := _ask(dialect, span)) is not None]
+def _read(span: FlatSpan, logs: Sequence[FlatLog]) -> Reading:
+    readings = [_ask(dialect, span) for dialect in dialects_of(span)]
+    if logs:
+        readings.append(reading_of_logs(logs))
     if not readings:
         return Reading()
     merged, *others = readings
@@ -108,7 +122,7 @@ def _read(span: FlatSpan) -> Reading:
     return merged
 
 
-def _ask(dialect: Dialect, span: FlatSpan) -> Reading | None:
+def _ask(dialect: Dialect, span: FlatSpan) -> Reading:
     with quietly(f"reading a span as {dialect.name}"):
         return dialect.read(span)
     return Reading(marks=[f"could not be read as {dialect.name}"])
@@ -121,9 +135,23 @@ def _merge(into: Reading, other: Reading) -> None:
         if value is not None and getattr(into, name) is None:
             setattr(into, name, value)
     into.marks += other.marks
+    agree = _same_totals(into.usage, other.usage)
+    if agree and _details(other.usage) > _details(into.usage):
+        into.usage = other.usage
     for attribute, name in other.consumed.items():
-        if not name or getattr(into, name) == getattr(other, name):
+        if not name or getattr(into, name) == getattr(other, name) or (name == "usage" and agree):
             into.consumed.setdefault(attribute, name)
+
+
+def _same_totals(a: Usage | None, b: Usage | None) -> bool:
+    """Two vocabularies that count the same call, one perhaps in more detail."""
+    if a is None or b is None:
+        return False
+    return (a.prompt_tokens, a.completion_tokens) == (b.prompt_tokens, b.completion_tokens)
+
+
+def _details(usage: Usage | None) -> int:
+    return sum(bool(getattr(usage, bucket, None)) for bucket in USAGE_BUCKETS)
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------
@@ -308,32 +336,41 @@ _CALL_FIELDS = frozenset(
 )
 _STEP_FIELDS = frozenset({"logs", "action_type", "screenshot"})
 _API_FIELDS = frozenset({"method", "target", "status"})
+_ERROR_FIELDS = frozenset({"error_type", "code", "details", "failed"})
 _UNUSED: dict[str, frozenset[str]] = {
-    "llms": _STEP_FIELDS | _API_FIELDS,
-    "tools": _CALL_FIELDS - {"cost", "price"} | _STEP_FIELDS - {"logs"} | _API_FIELDS,
-    "actions": _CALL_FIELDS - {"prompt", "completion"} | _API_FIELDS,
-    "apis": _CALL_FIELDS | _STEP_FIELDS,
+    "llms": _STEP_FIELDS | _API_FIELDS | _ERROR_FIELDS,
+    "tools": _CALL_FIELDS - {"cost", "price"} | _STEP_FIELDS - {"logs"} | _API_FIELDS | _ERROR_FIELDS,
+    "actions": _CALL_FIELDS - {"prompt", "completion"} | _API_FIELDS | _ERROR_FIELDS,
+    "apis": _CALL_FIELDS | _STEP_FIELDS | _ERROR_FIELDS,
     "errors": _CALL_FIELDS | _STEP_FIELDS - {"logs"} | _API_FIELDS,
 }
-"""The fields of a Reading that a kind of event has no place for. Those of errors go into the linked error."""
+"""The fields of a Reading that a kind of event has no place for."""
 
 
 def _extra(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -> dict[str, Json]:
-    consumed, unused = reading.consumed, _UNUSED[reading.kind or "actions"]
-    if span.session_id is not None and span.session_id != reading.session_id:
-        unused = unused | {"session_id"}
-    extra = {
-        _key(key): plain(value)
-        for key, value in span.attributes.items()
-        if key not in consumed or consumed[key] in unused
-    }
-    otel = _otel(span, reading, name, times)
+    unused = _unused(span, reading)
+    used = {key for key, field in reading.consumed.items() if field not in unused}
+    extra = {_key(key): plain(value) for key, value in span.attributes.items() if key not in used}
+    otel = _otel(span, reading, name, times, used)
     if otel:
         extra["otel"] = otel
     return extra
 
 
-def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -> dict[str, Json]:
+def _unused(span: FlatSpan, reading: Reading) -> frozenset[str]:
+    unused = _UNUSED[reading.kind or "actions"]
+    if span.session_id is not None and span.session_id != reading.session_id:
+        unused |= {"session_id"}
+    if reading.kind in (None, "actions"):
+        unused |= {name for name, by in (("prompt", "params"), ("completion", "returns")) if _said(reading, by)}
+    return unused
+
+
+def _said(reading: Reading, name: str) -> bool:
+    return getattr(reading, name) is not None
+
+
+def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int], used: set[str]) -> dict[str, Json]:
     """What a span carries beside its attributes; what is usual is left out."""
     said: dict[str, Json] = {
         "name": plain(span.name) if span.name != name else None,
@@ -347,7 +384,7 @@ def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -
         "marks": reading.marks,
     }
     if span.events:
-        kept = [one for one in span.events if one.name != EXCEPTION and one.name not in reading.consumed]
+        kept = [one for one in span.events if one.name != EXCEPTION and one.name not in used]
         said["events"] = [_span_event(one) for one in kept]
     if span.links:
         said["links"] = [_link(one.trace_id, one.span_id, one.attributes) for one in span.links]

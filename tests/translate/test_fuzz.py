@@ -2,29 +2,69 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from pkgutil import iter_modules
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel.conventions import agentops, genai
+from agentops_otel import conventions
+from agentops_otel.conventions.genai_events import NAMES as NAMES_OF_EVENTS
+from agentops_otel.conventions.wire import Rules
 from agentops_otel.facts import EventFact, SessionFacts, facts_json
 from agentops_otel.records import event_from_json, to_json
 from agentops_otel.spans import FlatSpan, SpanEvent, SpanLink
 from agentops_otel.translate import translate
 
-NAMES = sorted(
-    value
-    for module in (agentops, genai)
-    for key, value in vars(module).items()
-    if key.isupper() and isinstance(value, str) and not key.startswith("KIND_")
+MODULES = [
+    importlib.import_module(f"agentops_otel.conventions.{found.name}") for found in iter_modules(conventions.__path__)
+]
+NUMBERED = ("0.role", "0.message.role", "0.message.tool_calls.0.tool_call.function.arguments", "1.content", "0.x.y.z")
+
+
+def names() -> list[str]:
+    """Every attribute name that any vocabulary spells, and some below every prefix."""
+    found = set()
+    for module in MODULES:
+        for value in vars(module).values():
+            if isinstance(value, Rules):
+                found |= {name for name, _, _ in value.flat}
+            elif isinstance(value, str) and "." in value and " " not in value and len(value) < 80:
+                found |= {value + tail for tail in NUMBERED} if value.endswith(".") else {value}
+    return sorted(found)
+
+
+NAMES = names()
+SCOPES = ("gcp.vertex.agent", "litellm", "logfire.openai", "langfuse-sdk", "pydantic-ai", "opentelemetry.x.botocore")
+SPAN_NAMES = (
+    "call_llm",
+    "agent_run [x]",
+    "invocation",
+    "haystack.agent.step.llm",
+    "MCP send tools/call x",
+    "count_tokens",
+)
+KINDS = (
+    *("LLM", "TOOL", "AGENT", "generation", "embedding", "CHAT_MODEL", "llm", "chain", "ai.generateText.doGenerate"),
+    *("ai.toolCall", "ai.embed", "workflow", "tools/call", "initialize", "completion", "ERROR", "pending_span"),
+    *("SESSION", "AgentOpsSpanKindValues.TOOL", "create_agent", "invoke_agent", "retrieval", "rerank"),
 )
 ANY_TEXT = st.text(st.characters(), max_size=40)
 JSON_TEXT = st.sampled_from(
     [
         *('{"a": NaN}', "[1e999]", '["\\ud800"]', "[" * 2000, '{"role": "user"', '[{"parts": 3}, null, "x", 5]'),
         *("9" * 5000, "[" + "9" * 400 + "]", '[{"role":1,"parts":[1,{"type":"tool_call","arguments":"{"}]}]', "{}"),
+        *KINDS,
+        *('{"messages":[{"role":"user","content":[{"functionResponse":3},{"inlineData":{"mimeType":4}}]}]}',),
+        *('{"choices":[3,{"message":4}],"usage":{"prompt_tokens":-1}}', '{"content":[{"type":"image","source":1}]}'),
+        *('{"generations":[[{"message":{"kwargs":{"response_metadata":3}}}]]}', '{"replies":[{"meta":{"usage":7}}]}'),
+        *(
+            '{"candidates":[4,{"content":{"parts":[{"thought":true}]}}]}',
+            '{"input":[{"type":"reasoning","summary":3}]}',
+        ),
+        *('{"input":1,"output":"x","input_audio":2}', '{"model":{},"prompt":[[1]],"system":{"a":1},"config":5}'),
         *("[]", "null", '""', '[{"role":"user","content":[{"type":"text"}],"tool_calls":[3,{"function":4}]}]'),
         *('{"tool_call_id":"x","content":{"a":[1]}}', "llms", "errors", "session", "marker", "chat", "execute_tool"),
     ]
@@ -47,12 +87,12 @@ VALUES = st.recursive(
 ATTRIBUTES = st.dictionaries(st.sampled_from(NAMES) | ANY_TEXT, VALUES, max_size=12)
 TIMES = st.sampled_from([0, 1, 1_795_352_675_060_595_389, 16_725_225_600_000_000_000]) | st.integers(0, 2**64)
 IDS = st.sampled_from(["", "0" * 32, "zz", "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"])
-EVENTS = st.builds(SpanEvent, st.sampled_from(["exception", "gen_ai.choice"]) | ANY_TEXT, TIMES, ATTRIBUTES)
+EVENTS = st.builds(SpanEvent, st.sampled_from(["exception", *sorted(NAMES_OF_EVENTS)]) | ANY_TEXT, TIMES, ATTRIBUTES)
 SPANS = st.builds(
     FlatSpan,
     trace_id=IDS,
     span_id=IDS,
-    name=ANY_TEXT,
+    name=ANY_TEXT | st.sampled_from(SPAN_NAMES),
     start_ns=TIMES,
     end_ns=TIMES,
     parent_span_id=st.none() | IDS,
@@ -62,7 +102,7 @@ SPANS = st.builds(
     status_message=st.none() | ANY_TEXT,
     events=st.lists(EVENTS, max_size=3),
     links=st.lists(st.builds(SpanLink, IDS, IDS, ATTRIBUTES), max_size=2),
-    scope_name=ANY_TEXT,
+    scope_name=ANY_TEXT | st.sampled_from(SCOPES),
     scope_version=st.none() | ANY_TEXT,
     resource=ATTRIBUTES,
     dropped_attributes=st.integers(0, 2**32),

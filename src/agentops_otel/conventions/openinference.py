@@ -93,7 +93,7 @@ class OpenInferenceDialect:
         attributes, reading = span.attributes, Reading()
         take(attributes, EVERYWHERE, reading)
         said = (label(attributes.get(SPAN_KIND)) or "").upper()
-        reading.kind = "actions" if only_counts_tokens(span) else KINDS.get(said)
+        reading.kind = "actions" if only_counts_tokens(span) or _only_prepares(span) else KINDS.get(said)
         if SPAN_KIND in attributes:
             reading.consumed[SPAN_KIND] = "kind"
         reading.session_id = _session_of(attributes.get(METADATA))
@@ -109,6 +109,11 @@ class OpenInferenceDialect:
         elif said:
             reading.action_type = said.lower()
         return reading
+
+
+def _only_prepares(span: FlatSpan) -> bool:
+    """LlamaIndex's private `_prepare_chat_with_tools` is traced as an LLM although it calls none."""
+    return span.name.rpartition(".")[2].startswith("_prepare")
 
 
 def _session_of(metadata: AnyValue) -> str | None:
@@ -184,9 +189,11 @@ def _message(value: Json, role: str) -> Message:
         return {"role": "tool", "parts": [response]}
     parts = contents(said.get("content"))
     for one in _list(said.get("contents")):
-        parts += contents([_content(one.get("message_content"))] if type(one) is dict else one)
-    for one in _list(said.get("tool_calls")):
-        parts.append(tool_call(one.get("tool_call") if type(one) is dict else one))
+        if type(one) is dict and "tool_call" not in one:
+            parts += contents([_content(one.get("message_content"))])
+    for one in _list(said.get("tool_calls") or said.get("contents")):
+        if type(one) is dict and "tool_call" in one:
+            parts.append(tool_call(one["tool_call"]))
     said_role = said.get("role")
     out: Message = {"role": said_role if type(said_role) is str else role, "parts": parts}
     if out["role"] == "model":

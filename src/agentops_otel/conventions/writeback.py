@@ -174,6 +174,8 @@ def attributes_of(event: Event) -> dict[str, AnyValue]:
         _put_tool(event, out)
     elif isinstance(event, Action):
         _put(out, {ours.ACTION_TYPE: event.action_type, ours.SCREENSHOT: event.screenshot})
+        if genai.KINDS.get(event.action_type or "") == "actions":
+            _put(out, {genai.OPERATION: event.action_type})
         _put_json(out, {ours.LOGS: event.logs})
     elif isinstance(event, ApiCall):
         _put(out, {ours.API_METHOD: event.method, ours.API_TARGET: event.target, ours.API_STATUS: event.status})
