@@ -8,10 +8,11 @@ JSON; costs are `Decimal` US dollars in the records and decimal strings in JSON;
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from decimal import Context, Decimal
+from operator import attrgetter
 from typing import Any, ClassVar, Literal, TypedDict
 
 Json = Any
@@ -71,11 +72,19 @@ class Usage:
         """Every output token, reasoning included; None if no output bucket is known."""
         return _known_sum(self.output, self.reasoning, self.audio_out, self.image_out)
 
+    @classmethod
+    def total(cls, usages: Sequence[Usage]) -> Usage:
+        """The sum by bucket; a bucket that nobody knows stays unknown."""
+        if not usages:
+            return cls()
+        return cls(*(_known_sum(*column) for column in zip(*map(_BUCKETS, usages), strict=True)))
+
     def __bool__(self) -> bool:
         return any(getattr(self, bucket) is not None for bucket in USAGE_BUCKETS)
 
 
 USAGE_BUCKETS = tuple(f.name for f in fields(Usage))
+_BUCKETS = attrgetter(*USAGE_BUCKETS)
 
 
 def _known_sum(*counts: int | None) -> int | None:
@@ -230,15 +239,16 @@ class Statistics:
         return self.unpriced_llms > 0
 
     @classmethod
-    def of(cls, event: Event) -> Statistics:
-        """What one event adds. `events` counts every kind but apis, which are folded away."""
-        counts: dict[str, Any] = {event.event_type: 1, "events": int(event.event_type != "apis")}
-        counts["truncated"] = int(event.truncated)
-        if isinstance(event, ToolCall):
-            return cls(**counts, cost=event.cost or Decimal(0))
-        if not isinstance(event, LLMCall):
-            return cls(**counts)
-        usage = event.usage
+    def of(cls, *events: Event) -> Statistics:
+        """What events add. `events` counts every kind but apis, which are folded away."""
+        counts: dict[str, Any] = {"events": 0}
+        for event in events:
+            counts[event.event_type] = counts.get(event.event_type, 0) + 1
+        counts["events"] = len(events) - counts.get("apis", 0)
+        counts["truncated"] = sum(event.truncated for event in events)
+        costs = [event.cost for event in events if isinstance(event, (LLMCall, ToolCall)) and event.cost]
+        calls = [event for event in events if isinstance(event, LLMCall)]
+        usage = Usage.total([call.usage for call in calls])
         return cls(
             **counts,
             prompt_tokens=usage.prompt_tokens or 0,
@@ -246,8 +256,8 @@ class Statistics:
             cache_read_tokens=usage.cache_read or 0,
             cache_write_tokens=(usage.cache_write or 0) + (usage.cache_write_1h or 0),
             reasoning_tokens=usage.reasoning or 0,
-            cost=event.cost or Decimal(0),
-            unpriced_llms=int(event.cost is None),
+            cost=functools.reduce(EXACT.add, costs, Decimal(0)),
+            unpriced_llms=sum(call.cost is None for call in calls),
         )
 
     def __add__(self, other: Statistics) -> Statistics:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
 from agentops_otel.fold import join, survivor, traces
@@ -19,48 +18,40 @@ SELECT_EVENT = f"SELECT e.revision, e.payload, e.type, {', '.join(f'e.{column}' 
 """An event from `events e`, without its body."""
 
 
-class Prepared(NamedTuple):
-    """An event with its row and body."""
-
-    fact: EventFact
-    row: Row
-    body: bytes
-
-
 @dataclass
 class Batch:
-    """What one append says of one session."""
+    """What one append says of one session. The three lists go together: events, their rows and their bodies."""
 
     facts: SessionFacts
-    events: list[Prepared] = field(default_factory=list)
+    events: list[EventFact]
+    rows: list[Row]
+    bodies: list[bytes]
 
 
 def prepare(facts: Iterable[Fact]) -> list[Batch]:
     """Facts by session, joined and encoded. Takes no lock."""
     told: dict[str, SessionFacts] = {}
-    seen: dict[str, list[Event]] = {}
-    survivors: dict[str, dict[str, EventFact]] = {}
+    by_session: dict[str, list[EventFact]] = {}
     for fact in facts:
         session_id = fact.session_id
-        if isinstance(fact, SessionFacts):
+        if isinstance(fact, EventFact):
+            by_session.setdefault(session_id, []).append(fact)
+        else:
             told[session_id] = join(told.get(session_id, SessionFacts(session_id)), fact)
-            continue
-        seen.setdefault(session_id, []).append(fact.event)
-        events = survivors.setdefault(session_id, {})
+    for session_id, events in by_session.items():
+        traced = traces(session_id, [fact.event for fact in events])
+        told[session_id] = join(told.get(session_id, SessionFacts(session_id)), traced)
+    return [_batch(one, by_session.get(session_id, ())) for session_id, one in told.items()]
+
+
+def _batch(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
+    survivors: dict[str, EventFact] = {}
+    for fact in events:
         event_id = fact.event.event_id
-        other = events.get(event_id)
-        events[event_id] = fact if other is None else survivor(other, fact)
-    for session_id, all_events in seen.items():
-        told[session_id] = join(told.get(session_id, SessionFacts(session_id)), traces(session_id, all_events))
-    return [
-        Batch(one, [_prepared(fact) for fact in survivors.get(session_id, {}).values()])
-        for session_id, one in told.items()
-    ]
-
-
-def _prepared(fact: EventFact) -> Prepared:
-    event = fact.event
-    return Prepared(fact, (fact.revision, event.event_type, *row_of(event)), body_of(event))
+        other = survivors.get(event_id)
+        survivors[event_id] = fact if other is None else survivor(other, fact)
+    kept = list(survivors.values())
+    return Batch(facts, kept, [row_of(fact.event) for fact in kept], [body_of(fact.event) for fact in kept])
 
 
 def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
@@ -69,14 +60,15 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
     known = sessions.known_session(db, project_id, session_id)
     before = known or sessions.insert(db, project_id, session_id)
     changes = _Changes()
-    done = _write_events(db, before.key, session_id, batch.events, changes)
+    done = _write_events(db, before.key, batch, changes)
+    statistics, by_model = changes.sums()
     slim, environments = _apart(batch.facts)
-    after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + changes.statistics)
+    after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + statistics)
     sessions.update(db, after)
     sessions.put_tags(db, project_id, before, after)
     if known and before.place != after.place:
         sessions.move_models(db, after)
-    sessions.put_models(db, project_id, after, changes.models)
+    sessions.put_models(db, project_id, after, by_model)
     if environments.processes:
         stored = sessions.environments(db, after.key, session_id)
         sessions.put_environments(db, after.key, join(stored, environments))
@@ -97,29 +89,35 @@ def _apart(facts: SessionFacts) -> tuple[SessionFacts, SessionFacts]:
 
 @dataclass
 class _Changes:
-    """What an append changes in the sums of a session."""
+    """What an append changes in the sums of a session: events that came, and events that had to go."""
 
-    statistics: Statistics = field(default_factory=Statistics)
-    models: dict[str, Statistics] = field(default_factory=dict)
+    came: list[Event] = field(default_factory=list)
+    gone: list[Event] = field(default_factory=list)
 
-    def add(self, event: Event) -> None:
-        self._count(event, Statistics.of(event))
+    def sums(self) -> tuple[Statistics, dict[str, Statistics]]:
+        """The change of the session's statistics, and of its sums by model."""
+        whole, by_model = Statistics(), dict[str, Statistics]()
+        for events, negative in ((self.came, False), (self.gone, True)):
+            for model, group in _by_model(events).items():
+                by = Statistics() - Statistics.of(*group) if negative else Statistics.of(*group)
+                whole += by
+                if model is not None:
+                    by_model[model] = by_model.get(model, Statistics()) + by
+        return whole, by_model
 
-    def take_back(self, event: Event) -> None:
-        self._count(event, Statistics() - Statistics.of(event))
 
-    def _count(self, event: Event, by: Statistics) -> None:
-        self.statistics += by
-        model = model_of(event) if isinstance(event, LLMCall) else None
-        if model is not None:
-            self.models[model] = self.models.get(model, Statistics()) + by
+def _by_model(events: Iterable[Event]) -> dict[str | None, list[Event]]:
+    groups: dict[str | None, list[Event]] = {}
+    for event in events:
+        groups.setdefault(model_of(event) if isinstance(event, LLMCall) else None, []).append(event)
+    return groups
 
 
 def _insert_event(cls: type[Event]) -> str:
-    columns = ("session", "payload", "revision", "type", *columns_of(cls))
+    columns = columns_of(cls)
     return (
-        f"INSERT INTO events ({', '.join(columns)}) VALUES ({marks(len(columns))}) "
-        "ON CONFLICT (session, event_id) DO NOTHING"
+        f"INSERT INTO events (type, session, payload, revision, {', '.join(columns)}) "
+        f"VALUES ('{cls.event_type}', {marks(len(columns) + 3)}) ON CONFLICT (session, event_id) DO NOTHING"
     )
 
 
@@ -127,55 +125,56 @@ _INSERT_EVENT = {cls: _insert_event(cls) for cls in EVENT_CLASSES.values()}
 _INSERT_PAYLOAD = "INSERT INTO payloads (key, body) VALUES (?, ?)"
 
 
-def _write_events(
-    db: sqlite3.Connection, session: int, session_id: str, events: list[Prepared], changes: _Changes
-) -> Appended:
+def _write_events(db: sqlite3.Connection, session: int, batch: Batch, changes: _Changes) -> Appended:
     """Insert the events that are new; let the others replace what is stored where the fold says so.
 
     Every event gets the next payload key. One whose stored row has another key was there before.
     """
-    if not events:
+    if not batch.events:
         return Appended(0, 0)
     first = (db.execute("SELECT max(key) FROM payloads").fetchone()[0] or 0) + 1
-    inserted = list(enumerate(events, first))
     by_kind: dict[type[Event], list[Row]] = {}
-    for key, one in inserted:
-        by_kind.setdefault(type(one.fact.event), []).append((session, key, *one.row))
+    for key, (fact, row) in enumerate(zip(batch.events, batch.rows, strict=True), first):
+        by_kind.setdefault(type(fact.event), []).append((session, key, fact.revision, *row))
     new = sum(db.executemany(_INSERT_EVENT[cls], rows).rowcount for cls, rows in by_kind.items())
+    if new == len(batch.events):
+        db.executemany(_INSERT_PAYLOAD, enumerate(batch.bodies, first))
+        changes.came = [fact.event for fact in batch.events]
+        return Appended(new, 0)
+    return Appended(new, _write_mixed(db, session, batch, first, changes))
+
+
+def _write_mixed(db: sqlite3.Connection, session: int, batch: Batch, first: int, changes: _Changes) -> int:
+    """The rest of `_write_events` where some were there before; how many of these were replaced."""
     replaced = 0
-    if new < len(events):
-        keys = set(_stored_keys(db, session, events))
-        seen = [(key, one) for key, one in inserted if key not in keys]
-        inserted = [(key, one) for key, one in inserted if key in keys]
-        replaced = sum(_revise(db, session, session_id, key, one, changes) for key, one in seen)
-    db.executemany(_INSERT_PAYLOAD, [(key, one.body) for key, one in inserted])
-    for _, one in inserted:
-        changes.add(one.fact.event)
-    return Appended(new, replaced)
-
-
-def _stored_keys(db: sqlite3.Connection, session: int, events: list[Prepared]) -> Iterator[int]:
-    for one in events:
-        event_id = one.fact.event.event_id
+    everything = zip(batch.events, batch.rows, batch.bodies, strict=True)
+    for key, (fact, row, body) in enumerate(everything, first):
+        where = (session, fact.event.event_id)
         sql = "SELECT payload FROM events INDEXED BY events_by_id WHERE session = ? AND event_id = ?"
-        yield db.execute(sql, (session, event_id)).fetchone()[0]
+        if db.execute(sql, where).fetchone()[0] == key:
+            db.execute(_INSERT_PAYLOAD, (key, body))
+            changes.came.append(fact.event)
+        else:
+            replaced += _revise(db, where, fact, (session, key, fact.revision, *row), body, changes)
+    return replaced
 
 
-def _revise(db: sqlite3.Connection, session: int, session_id: str, key: int, new: Prepared, changes: _Changes) -> bool:
-    """Put `new` in the place of the stored event with its id, if it is the one that stays."""
-    where = (session, new.fact.event.event_id)
+def _revise(
+    db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row: Row, body: bytes, changes: _Changes
+) -> bool:
+    """Put `fact` in the place of the stored event with its id, if it is the one that stays."""
     sql = (
         f"{SELECT_EVENT}, p.body FROM events e INDEXED BY events_by_id CROSS JOIN payloads p ON p.key = e.payload "
         "WHERE e.session = ? AND e.event_id = ?"
     )
-    revision, payload, event_type, *slim, body = db.execute(sql, where).fetchone()
-    old = EventFact(event_of(session_id, event_type, slim, body), revision)
-    if survivor(old, new.fact) is old:
+    revision, payload, event_type, *slim, old_body = db.execute(sql, where).fetchone()
+    old = EventFact(event_of(fact.session_id, event_type, tuple(slim), old_body), revision)
+    if survivor(old, fact) is old:
         return False
     db.execute("DELETE FROM events WHERE session = ? AND event_id = ?", where)
     db.execute("DELETE FROM payloads WHERE key = ?", (payload,))
-    db.execute(_INSERT_EVENT[type(new.fact.event)], (session, key, *new.row))
-    db.execute(_INSERT_PAYLOAD, (key, new.body))
-    changes.take_back(old.event)
-    changes.add(new.fact.event)
+    db.execute(_INSERT_EVENT[type(fact.event)], row)
+    db.execute(_INSERT_PAYLOAD, (row[1], body))
+    changes.gone.append(old.event)
+    changes.came.append(fact.event)
     return True

@@ -7,11 +7,13 @@ JSON body, so that lists, trees and statistics never touch prompts and results.
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from operator import attrgetter, itemgetter
+from types import ModuleType
 from typing import Any
 
 from agentops_otel.records import (
@@ -26,13 +28,13 @@ from agentops_otel.records import (
     Price,
     ToolCall,
     Usage,
-    decimal_text,
 )
 from agentops_otel.store.base import LARGE_FIELDS
 from agentops_otel.values import carried
 
 COMPRESS_FROM = 16 * 1024
-"""Bodies of this many bytes and more are compressed: below, zlib costs more time than the page it saves."""
+"""Bodies of this many bytes and more are compressed. zlib takes 10 µs for a KB of text, ten times what writing it
+takes, and halves it: worth it for a long history of messages, not for every call."""
 
 _COMMON = {
     "init_timestamp": "start_ns",
@@ -53,14 +55,14 @@ _PLAIN: dict[type[Event], tuple[str, ...]] = {
     ApiCall: ("method", "target", "status"),
     Failure: ("error_type", "code", "trigger_event_id", "trigger_event_type"),
 }
-_USAGE = {f"usage.{bucket}": f"usage_{bucket}" for bucket in USAGE_BUCKETS}
+_USAGE = tuple(f"usage_{bucket}" for bucket in USAGE_BUCKETS)
 _TEXTS = {LLMCall: ("cost", "price", "finish_reasons"), ToolCall: ("cost",)}
 """Fields that are neither a number nor text, stored as text."""
 
 
 def columns_of(cls: type[Event]) -> tuple[str, ...]:
     """The columns that `row_of` fills for this kind of event; the others stay NULL."""
-    usage = tuple(_USAGE.values()) if cls is LLMCall else ()
+    usage = _USAGE if cls is LLMCall else ()
     return (*_COMMON.values(), *_PLAIN[cls], *usage, *_TEXTS.get(cls, ()))
 
 
@@ -70,16 +72,18 @@ ALL_COLUMNS = tuple(dict.fromkeys(column for cls in EVENT_CLASSES.values() for c
 Row = tuple[Any, ...]
 
 
-def _reader(cls: type[Event]) -> Callable[[Any], Row]:
-    return attrgetter(*_COMMON, *_PLAIN[cls], *(_USAGE if cls is LLMCall else ()))
-
-
-_FIELDS = {cls: _reader(cls) for cls in EVENT_CLASSES.values()}
-_PAYLOAD_FIELDS = {
-    cls: tuple(name for name in LARGE_FIELDS if name != "extra" and name in cls.__dataclass_fields__)
-    for cls in EVENT_CLASSES.values()
+_FIELDS: dict[type[Event], Callable[[Any], Row]] = {
+    cls: attrgetter(*_COMMON, *_PLAIN[cls]) for cls in EVENT_CLASSES.values()
 }
-_PAYLOADS = {cls: attrgetter(*names) for cls, names in _PAYLOAD_FIELDS.items()}
+_BUCKETS: Callable[[Any], Row] = attrgetter(*USAGE_BUCKETS)
+
+
+def _large_of(cls: type[Event]) -> tuple[tuple[str, ...], Callable[[Any], Row]]:
+    names = tuple(name for name in LARGE_FIELDS if name in cls.__dataclass_fields__)
+    return names, attrgetter(*names)
+
+
+_LARGE = {cls: _large_of(cls) for cls in EVENT_CLASSES.values()}
 
 
 def row_of(event: Event) -> Row:
@@ -87,9 +91,10 @@ def row_of(event: Event) -> Row:
     cls = type(event)
     row = _FIELDS[cls](event)
     if isinstance(event, LLMCall):
-        return (*row, decimal_text(event.cost), _price_text(event.price), _reasons_text(event.finish_reasons))
+        texts = _cost_text(event.cost), _price_text(event.price), _reasons_text(event.finish_reasons)
+        return (*row, *_BUCKETS(event.usage), *texts)
     if isinstance(event, ToolCall):
-        return (*row, decimal_text(event.cost))
+        return (*row, _cost_text(event.cost))
     return row
 
 
@@ -121,7 +126,11 @@ def _slim_of(cls: type[Event]) -> tuple[tuple[str, ...], Callable[[Row], Row]]:
 
 
 _SLIM = {event_type: _slim_of(cls) for event_type, cls in EVENT_CLASSES.items()}
-_PICK_USAGE = _picker(_USAGE.values())
+_PICK_USAGE = _picker(_USAGE)
+
+
+def _cost_text(cost: Decimal | None) -> str | None:
+    return None if cost is None else format(cost, "f")
 
 
 @functools.lru_cache(maxsize=512)
@@ -146,21 +155,52 @@ def _reasons_of(text: str | None) -> tuple[str, ...]:
 
 # --- payloads --------------------------------------------------------------------------------------------------------
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+def encoder(orjson: ModuleType | None) -> Callable[[Json], bytes]:
+    """Compact JSON in UTF-8, by orjson or by the standard library; what orjson refuses, the library writes.
+
+    The library's C encoder is kept: `JSONEncoder.encode` makes it anew for every value, which doubles the time of one
+    event. It writes lone surrogates as they are, so that they are read back.
+    """
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    make = getattr(json.encoder, "c_make_encoder", None)  # CPython has it
+    chunks = make and make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
+
+    def by_json(value: Json) -> bytes:
+        text = "".join(chunks(value, 0)) if chunks else plain.encode(value)
+        return text.encode("utf-8", "surrogatepass")
+
+    if orjson is None:
+        return by_json
+    by_orjson: Callable[[Json], bytes] = orjson.dumps
+
+    def encode(value: Json) -> bytes:
+        try:
+            return by_orjson(value)
+        except TypeError:
+            return by_json(value)
+
+    return encode
+
+
+def _orjson() -> ModuleType | None:
+    try:
+        return importlib.import_module("orjson")
+    except ImportError:
+        return None
+
+
+_encode = encoder(_orjson())
 
 
 def body_of(event: Event) -> bytes:
-    """The large fields of an event that have a value, as JSON in UTF-8; compressed if that is long."""
-    cls = type(event)
-    values = zip(_PAYLOAD_FIELDS[cls], _PAYLOADS[cls](event), strict=True)
-    large = {name: value for name, value in values if value is not None}
-    if event.extra:
-        large["extra"] = dict(event.extra)
+    """The large fields of an event as JSON in UTF-8; compressed with zlib if that is long."""
+    names, values = _LARGE[type(event)]
+    large = dict(zip(names, values(event), strict=True))
     try:
-        text = _encode(large)
+        raw = _encode(large)
     except (TypeError, ValueError, RecursionError):  # not the JSON that records promise
-        text = _encode(carried(large))
-    raw = text.encode("utf-8", "surrogatepass")
+        raw = _encode(carried(large))
     return raw if len(raw) < COMPRESS_FROM else zlib.compress(raw, 1)
 
 

@@ -1,0 +1,182 @@
+"""The embedded store against SQLite itself: append, statistics, listing by tag, room on disk. Prints ratios.
+
+    python benchmarks/bench_store.py [--events 20000] [--sessions 100000]
+
+Append: events with 1 KB of prompt and 1 KB of completion on average, 500 in a batch, go through `SqliteStore.append`
+and, in the same round, as ready-made rows of the same tables through `executemany` on a connection set up alike: the
+difference is what Python adds. CPU time of the process is compared, at the lower quartile, because other programs share
+the machine. Without orjson (extra `fast`) the standard library encodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from agentops_otel.facts import EventFact, SessionFacts
+from agentops_otel.records import LLMCall, Price, Usage
+from agentops_otel.store.base import SessionQuery
+from agentops_otel.store.sqlite import SqliteStore
+
+BATCH, START = 500, 1_700_000_000_000_000_000
+WORDS = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 24
+
+
+def event(number: int, session_id: str) -> LLMCall:
+    """A model call whose ids and texts no other one has."""
+    unique = f"{number:016x}"
+    question, answer = WORDS[: 512 + number * 37 % 1024], WORDS[: 512 + number * 91 % 1024]
+    return LLMCall(
+        event_id=f"{session_id[:8]}-{unique}",
+        session_id=session_id,
+        name="chat gpt-4o-mini",
+        init_timestamp=START + number * 1_000_000,
+        end_timestamp=START + number * 1_000_000 + 700_000,
+        parent_id=f"{number // 10:016x}",
+        trace_id="0af7651916cd43dd8448eb211c80319c",
+        span_id=unique,
+        agent_id="writer",
+        agent_name="writer",
+        operation="chat",
+        provider="openai",
+        model="gpt-4o-mini-2024-07-18",
+        request_model="gpt-4o-mini",
+        response_id=f"chatcmpl-{unique}",
+        params={"temperature": 0.5, "max_tokens": 128, "stream": True},
+        prompt=[{"role": "user", "parts": [{"type": "text", "content": unique + question}]}],
+        completion=[{"role": "assistant", "parts": [{"type": "text", "content": answer + unique}]}],
+        usage=Usage(input=565, cache_read=1536, output=23),
+        cost=Decimal("0.000123") + Decimal(number) / 10**9,
+        price=Price("genai-prices", "openai/gpt-4o-mini", "2026-11-01"),
+        time_to_first_token_ms=250.5,
+        finish_reasons=("stop",),
+        extra={"otel": {"kind": 3, "scope": {"name": "agentops_otel", "version": "1"}}},
+    )
+
+
+def copied(source: Path, target: Path) -> list[tuple[str, list[tuple[object, ...]]]]:
+    """The tables of a filled store, as statements and rows, and an empty store to put them into."""
+    empty = SqliteStore(target)
+    empty.append("default", [SessionFacts("s")])
+    empty.close()
+    statements = []
+    with sqlite3.connect(source) as db:
+        for table in ("events", "payloads"):
+            rows = db.execute(f"SELECT * FROM {table} ORDER BY {'payload' if table == 'events' else 'key'}").fetchall()
+            marks = ", ".join("?" * len(rows[0]))
+            statements.append((f"INSERT INTO {table} VALUES ({marks})", rows))
+    db.close()
+    return statements
+
+
+def raw(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("synchronous=NORMAL", "cache_size=-8192", "secure_delete=ON", "journal_size_limit=67108864"):
+        db.execute(f"PRAGMA {pragma}")
+    return db
+
+
+def spent(work: Callable[[], object]) -> tuple[float, float]:
+    """CPU and wall seconds."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def bench_append(folder: Path, events: int) -> None:
+    facts = [EventFact(event(number, "s")) for number in range(events)]
+    batches = [facts[at : at + BATCH] for at in range(0, events, BATCH)]
+    first = SqliteStore(folder / "first.db")
+    for batch in batches:
+        first.append("default", batch)
+    first.close()
+    statements = copied(folder / "first.db", folder / "rows.db")
+    ours, theirs = SqliteStore(folder / "ours.db"), raw(folder / "rows.db")
+    ours.append("default", [SessionFacts("s")])
+    times: dict[str, list[tuple[float, float]]] = {"append": [], "executemany": []}
+    gc.collect()
+    gc.freeze()  # the garbage collector shall not walk the input of this benchmark again and again
+
+    def insert(at: int) -> None:
+        theirs.execute("BEGIN IMMEDIATE")
+        for sql, rows in statements:
+            theirs.executemany(sql, rows[at : at + BATCH])
+        theirs.execute("COMMIT")
+
+    for number, batch in enumerate(batches):
+        times["append"].append(spent(lambda batch=batch: ours.append("default", batch)))
+        times["executemany"].append(spent(lambda number=number: insert(number * BATCH)))
+    per_event = {
+        name: [statistics.quantiles(column)[0] / BATCH * 1e6 for column in zip(*all_times, strict=True)]
+        for name, all_times in times.items()
+    }
+    for name, (cpu, wall) in per_event.items():
+        print(f"{name:12} {cpu:6.1f} µs CPU an event, {wall:6.1f} µs wall")
+    cpu, wall = (a / b for a, b in zip(per_event["executemany"], per_event["append"], strict=True))
+    print(f"append reaches {cpu:.0%} of raw executemany by CPU, {wall:.0%} by wall time")
+    text = sum(len(body) for _, body in statements[1][1])
+    theirs.close()
+    ours.close()
+    size = (folder / "ours.db").stat().st_size
+    print(f"disk: {size / events:.0f} bytes an event, of which {text / events:.0f} are its texts")
+
+
+def bench_statistics(folder: Path, events: int) -> None:
+    store = SqliteStore(folder / "large.db")
+    slim = {"params": None, "prompt": None, "completion": None, "extra": {}}
+    for at in range(0, events, 5000):
+        store.append("default", [EventFact(replace(event(number, "s"), **slim)) for number in range(at, at + 5000)])
+    times = sorted(spent(lambda: store.session("default", "s"))[1] for _ in range(200))
+    session = store.session("default", "s")
+    print(f"statistics of a session of {session.statistics.events} events: {times[100] * 1e3:.3f} ms")
+    first = sorted(spent(lambda: next(store.events("default", "s")))[1] for _ in range(50))
+    print(f"its first event: {first[25] * 1e3:.3f} ms")
+    store.close()
+
+
+def bench_tags(folder: Path, sessions: int) -> None:
+    store = SqliteStore(folder / "many.db")
+    for at in range(0, sessions, 5000):
+        facts = [
+            SessionFacts(
+                f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}",
+                start_ns=START + number,
+                tags_set=((START, "o"), ("all", f"t{number % 200}")),
+            )
+            for number in range(at, min(at + 5000, sessions))
+        ]
+        store.append("default", facts)
+    for name, query in {
+        "newest 50 by a tag of 1 in 200": SessionQuery(tag="t7"),
+        "newest 50 by a tag of all": SessionQuery(tag="all"),
+        "newest 50": SessionQuery(),
+        "newest 50 that failed (none)": SessionQuery(end_state="Failure"),
+    }.items():
+        times = sorted(spent(lambda query=query: store.sessions("default", query))[1] for _ in range(50))
+        print(f"{name} of {sessions} sessions: {times[25] * 1e3:.2f} ms")
+    store.close()
+
+
+def main() -> None:
+    """Runs all parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--large", type=int, default=100_000)
+    parser.add_argument("--sessions", type=int, default=100_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        bench_append(Path(folder), options.events)
+        bench_statistics(Path(folder), options.large)
+        bench_tags(Path(folder), options.sessions)
+
+
+if __name__ == "__main__":
+    main()
