@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,15 +27,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "home" / "agentops.db"
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
-    """A writer process."""
-    return subprocess.Popen(
-        [sys.executable, writer.__file__, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """Starts a writer process; all of them are gone after the test."""
+    with ExitStack() as cleanup:
+
+        def start(*arguments: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, writer.__file__, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+            cleanup.enter_context(process)
+            cleanup.callback(process.kill)
+            return process
+
+        yield start
 
 
 def checked(store: SqliteStore) -> str:
@@ -42,7 +56,7 @@ def checked(store: SqliteStore) -> str:
         return str(db.execute("PRAGMA integrity_check").fetchone()[0])
 
 
-def test_four_processes_write_what_one_would(path: Path) -> None:
+def test_four_processes_write_what_one_would(path: Path, started: Start) -> None:
     """Four processes that open a new file at once and tell the same session, each in its own order, leave the records
     that one process leaves."""
     writers = [started("once", str(path), str(seed)) for seed in range(4)]
@@ -51,8 +65,6 @@ def test_four_processes_write_what_one_would(path: Path) -> None:
         process.stdin.write("\n")
         process.stdin.flush()
     assert [process.wait(60) for process in writers] == [0] * 4
-    for process in writers:
-        process.communicate()
     fold, store = Fold(), SqliteStore(path, clock=lambda: NOW)
     fold.add(writer.shared_facts())
     session = store.session("default", "shared") or store.session("p", "shared")
@@ -64,7 +76,7 @@ def test_four_processes_write_what_one_would(path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_kill_9_loses_nothing_that_was_stored(path: Path, seed: int) -> None:
+def test_kill_9_loses_nothing_that_was_stored(path: Path, started: Start, seed: int) -> None:
     """Two writers are killed in the middle of their work: every batch they were told is stored is there, every batch is
     whole or absent, and the file opens as ever."""
     chance = random.Random(seed)

@@ -119,9 +119,9 @@ class Connections:
 
     def _begun(self) -> sqlite3.Connection | None:
         """The writer inside a new transaction, None if another process is writing."""
+        if self._writer is None:
+            self._writer = self._open()
         try:
-            if self._writer is None:
-                self._writer = self._open()
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if _is_locked(error):
@@ -205,13 +205,29 @@ class Connections:
     # --- opening -------------------------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
+        """A connection to a file of the newest schema.
+
+        While others make the file or switch it to WAL, SQLite answers "locked" without waiting; so all is tried again.
+        """
         self._prepare_file()
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return self._connected()
+            except sqlite3.OperationalError as error:
+                if not _is_locked(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0.001, 0.02))
+
+    def _connected(self) -> sqlite3.Connection:
         db = sqlite3.connect(
             self.path, timeout=min(0.1, self._busy_seconds), isolation_level=None, check_same_thread=False
         )
         try:
             steps = self._steps()
+            db.execute("BEGIN")  # one view of the file, which another process may be making
             version = self._recognise(db, steps[-1][0])
+            db.execute("COMMIT")
             self._configure(db)
             if version < steps[-1][0]:
                 self._migrate(db, steps)
@@ -252,14 +268,14 @@ class Connections:
         # page_size counts only in a file without pages. WAL is a property of the file, the rest of the connection.
         db.execute("PRAGMA page_size=16384")
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            self._until_unlocked(lambda: db.execute("PRAGMA journal_mode=WAL").fetchone())
+            db.execute("PRAGMA journal_mode=WAL").fetchone()
         db.execute(f"PRAGMA synchronous={self._synchronous}")
         db.execute("PRAGMA secure_delete=ON")  # what was deleted is overwritten, not only forgotten
         db.execute("PRAGMA cache_size=-8192")
         db.execute("PRAGMA journal_size_limit=67108864")
 
     def _migrate(self, db: sqlite3.Connection, steps: list[tuple[int, str]]) -> None:
-        self._until_unlocked(lambda: db.execute("BEGIN IMMEDIATE"))
+        db.execute("BEGIN IMMEDIATE")
         version = self._recognise(db, steps[-1][0])  # another process may have been faster
         for number, script in steps:
             if number > version:
@@ -268,18 +284,6 @@ class Connections:
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={steps[-1][0]}")
         db.execute("COMMIT")
-
-    def _until_unlocked(self, action: Callable[[], object]) -> None:
-        """Switching to WAL and the first transaction do not always honour the busy timeout, so they are tried again."""
-        deadline = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                action()
-                return
-            except sqlite3.OperationalError as error:
-                if not _is_locked(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(random.uniform(0.001, 0.02))
 
     # --- errors --------------------------------------------------------------------------------------------------
 
