@@ -4,6 +4,7 @@
     ├── ConfigurationError        a setting has a value that cannot be used         (also a ValueError)
     ├── InvalidValueError         an argument of a call cannot be used              (also a ValueError)
     ├── DecodeError               bytes from outside are not what they claim to be  (also a ValueError)
+    ├── DeliveryError             a server did not take records; they may be sent again
     ├── SessionNotFoundError      no session has that id, or several share a prefix (also a LookupError)
     └── StoreError                the store cannot be opened, read or written
         ├── StoreCorruptError     the file is not a database, or damaged
@@ -31,6 +32,14 @@ class InvalidValueError(AgentOpsError, ValueError):
 
 class DecodeError(AgentOpsError, ValueError):
     """Bytes from outside (a request, a file) are not what they claim to be; the message names the place."""
+
+
+class DeliveryError(AgentOpsError):
+    """A server did not take records; they may be sent again, after `retry_after_s` seconds where it asked for that."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SessionNotFoundError(AgentOpsError, LookupError):

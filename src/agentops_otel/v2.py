@@ -40,8 +40,10 @@ from agentops_otel.records import (
     Session,
     ToolCall,
     Usage,
+    event_from_json,
     iso8601,
     nanoseconds,
+    to_json,
 )
 from agentops_otel.values import carried, dumps
 
@@ -170,7 +172,27 @@ def fact_of_event(event: Json, session_id: str, revision: int) -> EventFact:
         raise DecodeError(f"an event is {type(event).__name__}, expected an object")
     event_type = event.get("event_type")
     read = _READERS.get(event_type, _action) if isinstance(event_type, str) else _action
-    return EventFact(read(event, _common(event, session_id)), revision)
+    return EventFact(_with_ours(read(event, _common(event, session_id)), event), revision)
+
+
+def _with_ours(read: Event, event: dict[str, Json]) -> Event:
+    """The event with what `event_object` writes beyond AgentOps' columns; a stranger's key of that name is ignored."""
+    ours = {name: event[name] for name in _OURS if event.get(name) is not None}
+    if not ours:
+        return read
+    try:
+        return replace(event_from_json(to_json(read) | ours), extra=read.extra)
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
+        return read
+
+
+_OURS = frozenset(
+    {
+        *("parent_id", "trace_id", "span_id", "agent_name", "truncated", "operation", "provider", "request_model"),
+        *("response_id", "usage", "price", "time_to_first_token_ms", "finish_reasons", "estimated"),
+    }
+)
+"""Fields of our records that AgentOps' tables have no column for; its server ignores them."""
 
 
 def changed(known: Event, change: dict[str, Json]) -> Event:
@@ -285,7 +307,8 @@ _READERS: Mapping[str, Callable[[dict[str, Json], dict[str, Any]], Event]] = {
     "errors": _failure,
 }
 _READ = frozenset(
-    {
+    _OURS
+    | {
         *("id", "event_type", "session_id", "init_timestamp", "end_timestamp", "timestamp", "agent_id", "params"),
         *("returns", "name", "tool_name", "logs", "model", "prompt", "completion", "prompt_tokens", "cost"),
         *("completion_tokens", "action_type", "screenshot", "method", "target", "status", "error_type", "code"),
@@ -382,7 +405,13 @@ def event_object(event: Event) -> dict[str, Json]:
         "name": event.name,
     }
     own = {f.name: getattr(event, f.name) for f in fields(event) if f.name in _SENT}
-    return out | own | _WRITERS.get(event.event_type, _nothing_more)(event)
+    ours = {name: value for name, value in to_json(event).items() if name in _OURS and value not in (None, False, [])}
+    return event_extra(event) | ours | out | own | _WRITERS.get(event.event_type, _nothing_more)(event)
+
+
+def event_extra(event: Event) -> dict[str, Json]:
+    """What an event carries in `extra`, under keys that mean nothing else."""
+    return {key: value for key, value in event.extra.items() if key not in _READ}
 
 
 def _nothing_more(event: Any) -> dict[str, Json]:

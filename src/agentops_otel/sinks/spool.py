@@ -1,0 +1,297 @@
+"""A spool on disk in front of a sink that may fail: what was taken is delivered, by this process or a later one.
+
+`append` writes to a SQLite file and returns; a daemon thread delivers from there. So nothing is lost when the network
+is down, when the process is killed, or when it ends before all is delivered, and the end of a process waits for nobody
+who does not answer. Any process of the same user delivers what another left: a batch is leased while it is being sent,
+and because facts are idempotent a batch that is sent twice does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from agentops_otel.errors import AgentOpsError, DeliveryError, StoreError
+from agentops_otel.facts import EventFact, Fact, SessionFacts, facts_from_json, facts_json
+from agentops_otel.guard import quietly, warn_once
+from agentops_otel.records import Json, Session, event_from_json, to_json
+from agentops_otel.sinks.base import Sink
+
+MAX_BYTES = 256 * 1024 * 1024
+MAX_AGE_S = 7 * 24 * 3600
+LEASE_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+STUCK_AFTER_S = 0.2
+"""A delivery that takes longer is not waited for at the end of a process: its batch is safe."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (
+    key INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL,
+    created_s REAL NOT NULL,
+    leased_until_s REAL NOT NULL,
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS lost (destination TEXT PRIMARY KEY, batches INTEGER NOT NULL);
+"""
+
+
+class Batch(NamedTuple):
+    """One batch that waits on disk."""
+
+    key: int
+    body: bytes
+
+
+class Spool:
+    """The batches of one destination in a SQLite file. Every call opens the file anew, so a fork does no harm.
+
+    Bounded: beyond `max_bytes`, and after `max_age_s`, the oldest batches are dropped and counted.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        destination: str,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_age_s: float = MAX_AGE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = Path(path).expanduser()
+        self._destination = destination
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._clock = clock
+
+    def put(self, body: bytes) -> None:
+        """Keep a batch; it survives the death of the process when this returns. Raises StoreError."""
+        now = self._clock()
+        with self._open() as db:
+            row = (self._destination, now, len(body), body)
+            db.execute(
+                "INSERT INTO batches (destination, created_s, leased_until_s, size, body) VALUES (?, ?, 0, ?, ?)", row
+            )
+            self._make_room(db, now)
+
+    def _make_room(self, db: sqlite3.Connection, now: float) -> None:
+        mine = (self._destination,)
+        held = db.execute("SELECT coalesce(sum(size), 0) FROM batches WHERE destination = ?", mine).fetchone()[0]
+        oldest = "SELECT key, size, created_s FROM batches WHERE destination = ? ORDER BY key"
+        drop = []
+        for key, size, created_s in db.execute(oldest, mine):
+            if held <= self._max_bytes and now - created_s <= self._max_age_s:
+                break
+            drop.append((key,))
+            held -= size
+        if drop:
+            db.executemany("DELETE FROM batches WHERE key = ?", drop)
+            more = "ON CONFLICT (destination) DO UPDATE SET batches = batches + excluded.batches"
+            db.execute(f"INSERT INTO lost VALUES (?, ?) {more}", (self._destination, len(drop)))
+            warn_once(f"the spool {self.path} is full: the oldest batches are dropped")
+
+    def take(self) -> Batch | None:
+        """The oldest batch that nobody else is sending, leased to the caller; None if there is none."""
+        now = self._clock()
+        sql = "SELECT key, body FROM batches WHERE destination = ? AND leased_until_s < ? ORDER BY key LIMIT 1"
+        with self._open() as db:
+            row = db.execute(sql, (self._destination, now)).fetchone()
+            if row is None:
+                return None
+            db.execute("UPDATE batches SET leased_until_s = ? WHERE key = ?", (now + LEASE_S, row[0]))
+        return Batch(*row)
+
+    def done(self, batch: Batch) -> None:
+        """Forget a batch that was delivered, or that never can be."""
+        with self._open() as db:
+            db.execute("DELETE FROM batches WHERE key = ?", (batch.key,))
+
+    def give_back(self, batch: Batch) -> None:
+        """Let somebody deliver it later."""
+        with self._open() as db:
+            db.execute("UPDATE batches SET leased_until_s = 0 WHERE key = ?", (batch.key,))
+
+    def waiting(self) -> int:
+        """How many batches wait, leased ones included."""
+        with self._open() as db:
+            found = db.execute("SELECT count(*) FROM batches WHERE destination = ?", (self._destination,)).fetchone()
+        return int(found[0])
+
+    def lost(self) -> int:
+        """How many batches had to be dropped so far."""
+        with self._open() as db:
+            row = db.execute("SELECT batches FROM lost WHERE destination = ?", (self._destination,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _open(self) -> _Transaction:
+        try:
+            return _Transaction(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"the spool {self.path} cannot be used: {error}; set AGENTOPS_HOME to a folder that can be written"
+            ) from error
+
+
+class _Transaction:
+    """A write transaction on a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            if self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'lost'").fetchone()[0] == 0:
+                self._db.executescript(_SCHEMA)
+            self._db.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._db
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        finally:
+            self._db.close()
+
+
+# --- the sink --------------------------------------------------------------------------------------------------------
+
+
+class SpoolSink:
+    """A `Sink` that keeps facts in a spool until `inner` has taken them. `append` never waits for `inner`."""
+
+    def __init__(self, inner: Sink, spool: Spool) -> None:
+        self._inner = inner
+        self._spool = spool
+        self._wake = threading.Event()
+        self._idle = threading.Condition()
+        self._pending = True
+        self._since = 0.0
+        self._failing = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        self._start()
+
+    def append(self, facts: Sequence[Fact]) -> None:
+        """Keep a batch on disk and go on. Raises StoreError where the disk refuses."""
+        if self._pid != os.getpid():  # after a fork the delivering thread is the parent's
+            self._pid = os.getpid()
+            self._idle = threading.Condition()
+            self._start()
+        self._spool.put(packed(facts))
+        with self._idle:
+            self._pending = True
+        self._wake.set()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is delivered. True at once where that cannot be soon: it is on disk then."""
+        deadline = time.monotonic() + timeout_s
+        with self._idle:
+            while self._pending and not self._failing and not self._is_stuck():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._idle.wait(min(left, 0.05))
+        return True
+
+    def close(self) -> None:
+        """End the delivering; what is left waits for the next process."""
+        self._closed = True
+        self._wake.set()
+
+    def session(self, session_id: str) -> Session | None:
+        """The session as the destination knows it; None while it does not answer."""
+        ask = getattr(self._inner, "session", None)
+        return None if ask is None or self._failing or self._is_stuck() else ask(session_id)
+
+    def _is_stuck(self) -> bool:
+        return self._since > 0 and time.monotonic() - self._since > STUCK_AFTER_S
+
+    def _start(self) -> None:
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="agentops-spool", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._closed:
+            with quietly("delivering from the spool"):
+                pause_s = self._drain(pause_s)
+            with self._idle:
+                self._failing = pause_s > 0
+                self._idle.notify_all()
+            if pause_s:
+                time.sleep(0 if self._closed else pause_s)
+            else:
+                self._wake.wait(LONGEST_PAUSE_S)
+                self._wake.clear()
+
+    def _drain(self, pause_s: float) -> float:
+        """Deliver until nothing is left; the seconds to wait before the next try, 0 if all went well."""
+        while not self._closed:
+            with self._idle:
+                batch = self._spool.take()
+                if batch is None:
+                    self._pending = False
+                    return 0.0
+            self._since = time.monotonic()
+            try:
+                self._inner.append(unpacked(batch.body))
+            except DeliveryError as error:
+                return self._put_back(batch, error, pause_s)
+            except AgentOpsError as error:
+                warn_once(f"a batch cannot be delivered and is left out: {error}")
+            finally:
+                self._since = 0.0
+            self._spool.done(batch)
+        return 0.0
+
+    def _put_back(self, batch: Batch, error: DeliveryError, pause_s: float) -> float:
+        warn_once(f"records wait on disk and are delivered later: {error}")
+        self._spool.give_back(batch)
+        grown = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) * random.uniform(0.8, 1.2)
+        return max(grown, error.retry_after_s or 0.0)
+
+
+# --- facts on disk ---------------------------------------------------------------------------------------------------
+
+
+def packed(facts: Sequence[Fact]) -> bytes:
+    """Facts as compressed JSON, exact to the nanosecond."""
+    return zlib.compress(json.dumps([_fact_json(fact) for fact in facts], default=repr).encode(), 1)
+
+
+def unpacked(body: bytes) -> list[Fact]:
+    """The inverse of `packed`."""
+    return [_fact_of(one) for one in json.loads(zlib.decompress(body))]
+
+
+def _fact_json(fact: Fact) -> Json:
+    if isinstance(fact, SessionFacts):
+        return {"session": fact.session_id, "facts": facts_json(fact)}
+    event = fact.event
+    return {"event": to_json(event), "times": [event.init_timestamp, event.end_timestamp], "revision": fact.revision}
+
+
+def _fact_of(data: Json) -> Fact:
+    if "session" in data:
+        return facts_from_json(data["session"], data["facts"])
+    init_ns, end_ns = data["times"]
+    event = replace(event_from_json(data["event"]), init_timestamp=init_ns, end_timestamp=end_ns)
+    return EventFact(event, data["revision"])
