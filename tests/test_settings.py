@@ -29,7 +29,7 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default() -> No
         ("default_tags", [1], "a list of texts"),
         ("api_key", 7, "a text"),
         ("capture_content", "some", "one of full, none"),
-        ("exporter", "stdout", "store, otlp or none, or a list of them"),
+        ("exporter", "stdout", "store, api, otlp or none, or a list of them"),
     ],
 )
 def test_a_wrong_argument_names_option_value_and_remedy(name: str, value: object, remedy: str) -> None:

@@ -77,10 +77,10 @@ class AgentOpsSpanExporter(SpanExporter):
         return read(session_id) if read is not None else None
 
     def shutdown(self) -> None:
-        """Close the sink; what was exported is durable already."""
+        """Close the sink; what was exported is durable already, in its store or its spool."""
         if self._sink is not None:
             self._sink.close()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """`export` keeps nothing back."""
-        return True
+        """Let the sink deliver what it took."""
+        return self._sink is None or self._sink.flush(timeout_millis / 1000)

@@ -36,14 +36,21 @@ class SpanOutbox:
 
     def flush(self, timeout_s: float) -> bool:
         """Export all that is queued; False if that took longer or failed."""
-        return self._box.flush(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        return self._box.flush(timeout_s) and self._delivered(deadline)
 
     def close(self, timeout_s: float) -> bool:
         """Export what is queued, then shut the exporter down; False if something was left."""
+        deadline = time.monotonic() + timeout_s
         flushed = self._box.close(timeout_s)
         if flushed:
+            self._delivered(deadline)
             self.exporter.shutdown()
         return flushed
+
+    def _delivered(self, deadline: float) -> bool:
+        """Let the exporter deliver what it took, until the deadline."""
+        return self.exporter.force_flush(max(0, int((deadline - time.monotonic()) * 1000)))
 
     def _export(self, batch: list[ReadableSpan]) -> None:
         if self.exporter.export(batch) is not SpanExportResult.SUCCESS:

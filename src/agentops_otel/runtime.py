@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import uuid
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -76,7 +77,9 @@ class Runtime:
         wanted = list(settings.exporter)
         if sink is not None:
             wanted = ["store"]
-        elif "store" not in wanted and wanted != ["none"]:  # what a session cost is known without a store, too
+        elif not {"store", "api"} & set(wanted) and wanted != [
+            "none"
+        ]:  # what a session cost is known without a store, too
             wanted, sink = [*wanted, "store"], TallySink()
         outboxes = []
         for name in wanted:
@@ -93,8 +96,12 @@ class Runtime:
             return OTLPSpanExporter(), 5.0
         if name == "none":
             return None, 0.0
-        self.store_exporter = AgentOpsSpanExporter(sink, settings=self.settings)
-        return self.store_exporter, STORE_DELAY_S
+        if name == "api":
+            sink = api_sink(self.settings)
+        exporter = AgentOpsSpanExporter(sink, settings=self.settings)
+        if self.store_exporter is None or name == "store":
+            self.store_exporter = exporter
+        return exporter, STORE_DELAY_S
 
     @property
     def capture(self) -> bool:
@@ -238,6 +245,16 @@ class Runtime:
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # registered now, run in the child after it has cleared what the parent left
             util.register_after_fork(self, stop_with_multiprocessing)
+
+
+def api_sink(settings: Settings) -> Sink:
+    """The REST API of `endpoint`, behind a spool in the home folder that every process of this user shares."""
+    from agentops_otel.sinks.api import ApiSink
+    from agentops_otel.sinks.spool import Spool, SpoolSink, destination_of
+
+    inner = ApiSink(settings.endpoint, settings.api_key, parent_key=settings.parent_key)
+    path = Path(settings.home).expanduser() / "spool.db"
+    return SpoolSink(inner, Spool(path, destination_of(settings.endpoint, settings.api_key)))
 
 
 def stop_with_multiprocessing(runtime: Runtime) -> None:

@@ -69,8 +69,8 @@ def _one_of(*choices: str) -> Reader:
 
 def _exporters(value: Any) -> tuple[str, ...]:
     names = _texts(value)
-    if not names or not set(names) <= {"store", "otlp", "none"}:
-        raise ValueError("store, otlp or none, or a list of them")
+    if not names or not set(names) <= {"store", "api", "otlp", "none"}:
+        raise ValueError("store, api, otlp or none, or a list of them")
     return names
 
 
@@ -120,7 +120,8 @@ class Settings:
         ("store",),
         "AGENTOPS_EXPORTER",
         _exporters,
-        "Where spans go: store (the embedded SQLite file), otlp (the stock OTLP exporter), none; or a list.",
+        "Where spans go: store (the embedded SQLite file), api (a server, by its REST API, spooled on disk until it "
+        "has them), otlp (the stock OTLP exporter), none; or a list.",
     )
     home: str = _option("~/.agentops", "AGENTOPS_HOME", _path, "Folder of the embedded store.")
     db: str | None = _option(

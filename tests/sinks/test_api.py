@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +19,7 @@ from agentops_otel.errors import DeliveryError
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.records import Failure, LLMCall, Price, ToolCall, Usage, to_json
 from agentops_otel.sinks.api import ApiSink, Reply, over_http
+from agentops_otel.sinks.spool import Spool, destination_of
 from server.running import Running
 
 START = 1_795_352_682_000_000_000
@@ -145,3 +152,52 @@ def test_nobody_listening_is_a_delivery_error() -> None:
     """Refused connections name the route."""
     with pytest.raises(DeliveryError, match="create_session cannot be reached"):
         ApiSink("http://127.0.0.1:9", "k").append(facts_of("s"))
+
+
+PROGRAM = """
+import agentops_otel as agentops
+session = agentops.init(exporter="api", default_tags=["net"], instrument_llm_calls=False)
+for n in range({events}):
+    session.record(agentops.ActionEvent(action_type=f"step {{n}}"))
+cost = session.end_session("Success")
+print(session.session_id, cost)
+"""
+
+
+def run(tmp_path: Path, endpoint: str, key: str, events: int = 3) -> str:
+    """A program that records over the API; the id of its session."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AGENTOPS")}
+    environ |= {"AGENTOPS_HOME": str(tmp_path), "AGENTOPS_API_ENDPOINT": endpoint, "AGENTOPS_API_KEY": key}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(events=events)], env=environ, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()[0]
+
+
+def test_a_program_records_over_the_network(bridge: Running, tmp_path: Path) -> None:
+    """`init(exporter="api")`: events, tags and end state are at the server when the program has ended."""
+    key = bridge.keys.create_key("net")
+
+    session_id = run(tmp_path, bridge.url, key)
+
+    session = bridge.get(f"/v2/sessions/{session_id}", key=key)
+    assert (session["tags"], session["end_state"], session["statistics"]["actions"]) == (["net"], "Success", 3)
+
+
+def test_what_a_server_missed_is_delivered_by_the_next_program(bridge: Running, tmp_path: Path) -> None:
+    """The first program meets nobody and ends; the second, of the same user, delivers both sessions."""
+    key = bridge.keys.create_key("net")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        first = run(tmp_path, nobody, key)
+    spool = Spool(tmp_path / "spool.db", destination_of(nobody, key))
+    waited = spool.waiting()
+    with sqlite3.connect(tmp_path / "spool.db") as database:  # the same server, at the address where it is now
+        database.execute("UPDATE batches SET destination = ?", (destination_of(bridge.url, key),))
+    database.close()
+
+    second = run(tmp_path, bridge.url, key)
+
+    assert waited > 0
+    assert [bridge.get(f"/v2/sessions/{one}/stats", key=key)["actions"] for one in (first, second)] == [3, 3]

@@ -8,6 +8,8 @@ and because facts are idempotent a batch that is sent twice does no harm.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import random
@@ -150,7 +152,9 @@ class _Transaction:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
+            if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with contextlib.suppress(sqlite3.OperationalError):  # somebody else is just doing it
+                    self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             if self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'lost'").fetchone()[0] == 0:
                 self._db.executescript(_SCHEMA)
@@ -167,6 +171,12 @@ class _Transaction:
             self._db.execute("COMMIT" if kind is None else "ROLLBACK")
         finally:
             self._db.close()
+
+
+def destination_of(endpoint: str, api_key: str | None) -> str:
+    """A name for an address and a key, in which the key cannot be read."""
+    digest = hashlib.sha256((api_key or "").encode()).hexdigest()[:16]
+    return f"{endpoint.rstrip('/')} {digest}"
 
 
 # --- the sink --------------------------------------------------------------------------------------------------------
