@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from agentops_otel._version import __version__
+from agentops_otel.cli.diagnosis import doctor
 from agentops_otel.cli.output import complain
 from agentops_otel.cli.sessions import sessions
 from agentops_otel.errors import AgentOpsError, ConfigurationError, InvalidValueError, SessionNotFoundError, StoreError
@@ -33,6 +34,7 @@ def app() -> None:
 
 
 app.add_command(sessions)
+app.add_command(doctor)
 
 
 def run(arguments: Sequence[str]) -> int:

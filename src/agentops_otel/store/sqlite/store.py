@@ -175,3 +175,9 @@ class SqliteStore:
                 journal_mode=one("PRAGMA journal_mode"),
                 unpriced=dict(db.execute(queries.UNPRICED).fetchall()),
             )
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong in the file, in its words, the first few; none if it is sound. Reads all of it."""
+        with self._connections.reading() as db:
+            said = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+        return [] if said == ["ok"] else said
