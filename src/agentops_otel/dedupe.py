@@ -184,10 +184,6 @@ class _Groups:
         if one != other:
             self._leader[other] = one
 
-    def is_joined(self, view: View) -> bool:
-        """Whether another describes the same."""
-        return view.event_id in self._leader or view.event_id in self._leader.values()
-
     def answer(self, tree: _Tree) -> dict[str, str]:
         """Each event that repeats another, with the one that counts."""
         members: dict[str, list[View]] = defaultdict(list)
@@ -252,26 +248,27 @@ def _overlap(a: View, b: View) -> bool:
 
 def _join_logs(calls: Sequence[View], groups: _Groups) -> None:
     """A streamed call that is told by a span without its outcome and by a log span of no length that has it."""
-    taken: set[str] = set()
-    for log in calls:
-        if log.end_ns > log.start_ns or not log.scope:
+    unfinished: dict[tuple[str, str | None], list[View]] = defaultdict(list)
+    for view in calls:
+        if _is_unfinished(view):
+            unfinished[view.scope, view.model].append(view)
             continue
-        for view in reversed(calls):
-            before = log.start_ns - view.start_ns >= 0 and log.start_ns - view.end_ns <= NEAR_NS
-            if view.event_id not in taken and before and _is_unfinished(view) and _same_source(view, log):
-                taken.add(view.event_id)
-                groups.join(view, log)
-                break
+        waiting = unfinished.get((view.scope, view.model), [])
+        started = next((one for one in reversed(waiting) if _is_completed_by(one, view)), None)
+        if started is not None:
+            waiting.remove(started)
+            groups.join(started, view)
 
 
 def _is_unfinished(view: View) -> bool:
     return view.end_ns > view.start_ns and view.prompt_tokens is None and not view.content
 
 
-def _same_source(a: View, b: View) -> bool:
-    """Of one instrumentor, about one model; a log outside of any span starts a trace of its own."""
-    together = a.trace_id == b.trace_id or b.parent_id is None
-    return a.scope == b.scope and together and a.model == b.model and not _differ(a, b)
+def _is_completed_by(view: View, log: View) -> bool:
+    """Of the same instrumentor, and right after it; a log outside of any span starts a trace of its own."""
+    together = view.trace_id == log.trace_id or log.parent_id is None
+    soon = log.start_ns == log.end_ns and log.start_ns - view.end_ns <= NEAR_NS
+    return bool(log.scope) and together and soon and not _differ(view, log)
 
 
 def _join_parallel(calls: Sequence[View], tree: _Tree, groups: _Groups) -> None:
