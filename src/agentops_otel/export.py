@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agentops_otel import host
 from agentops_otel import settings as options
 from agentops_otel.capture import facts_without_content
-from agentops_otel.conventions.genai import service_tier
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.facts import Fact
 from agentops_otel.guard import strict, warn_once
@@ -63,7 +62,7 @@ class AgentOpsSpanExporter(SpanExporter):
                 own = PriceTable.load(self._settings.prices) if self._settings.prices else None
             except ConfigurationError as error:
                 warn_once(f"{error}; calls are priced without it")
-            self._pricer = Pricer(own, tier_of=service_tier)
+            self._pricer = Pricer(own)
         return self._pricer.priced
 
     def _open(self) -> Sink:

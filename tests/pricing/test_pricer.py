@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel.conventions.genai import service_tier
 from agentops_otel.pricing import Catalogue, Priced, Pricer, PriceTable
 from agentops_otel.pricing.catalogue import MOST_REMEMBERED
 from agentops_otel.records import LLMCall, Price, Usage, nanoseconds
@@ -105,8 +104,7 @@ def test_a_cost_that_is_no_longer_known_becomes_unknown() -> None:
 def test_a_call_is_priced_in_the_tier_that_served_it(said: dict[str, Any], model: str, cost: Decimal | None) -> None:
     """1000 x 4.25 + 500 x 17 for priority; 1000 x 10 + 500 x 50 for Anthropic's fast mode; none for gpt-4o's flex."""
     provider = "anthropic" if model.startswith("claude") else "openai"
-    pricer = Pricer(tier_of=service_tier)
-    assert pricer.priced(replace(CALL, model=model, provider=provider, **said)).cost == cost
+    assert Pricer().priced(replace(CALL, model=model, provider=provider, **said)).cost == cost
 
 
 def test_the_hosts_decimal_context_rounds_no_cost() -> None:

@@ -12,6 +12,7 @@ import click
 from agentops_otel._version import __version__
 from agentops_otel.cli.diagnosis import doctor
 from agentops_otel.cli.output import complain
+from agentops_otel.cli.prices import prices, reprice
 from agentops_otel.cli.sessions import sessions
 from agentops_otel.errors import AgentOpsError, ConfigurationError, InvalidValueError, SessionNotFoundError, StoreError
 
@@ -35,6 +36,8 @@ def app() -> None:
 
 app.add_command(sessions)
 app.add_command(doctor)
+app.add_command(prices)
+app.add_command(reprice)
 
 
 def run(arguments: Sequence[str]) -> int:

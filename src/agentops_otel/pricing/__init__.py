@@ -8,18 +8,16 @@ The first that answers: the cost that was reported with the call, the user's own
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
+from agentops_otel.conventions.genai import service_tier as tier_of
 from agentops_otel.pricing.catalogue import Catalogue, available
 from agentops_otel.pricing.rates import Card, Quote
 from agentops_otel.pricing.table import PriceTable
 from agentops_otel.records import LLMCall, Price, Usage, plain_decimal
 
-__all__ = ["Card", "Catalogue", "PriceTable", "Priced", "Pricer", "Quote", "TierOf", "available"]
-
-TierOf = Callable[[LLMCall], "str | None"]
+__all__ = ["Card", "Catalogue", "PriceTable", "Priced", "Pricer", "Quote", "available"]
 
 _COMPLETE_NOTHING = frozenset({"embeddings", "rerank"})
 
@@ -34,16 +32,12 @@ class Priced(NamedTuple):
 class Pricer:
     """Gives calls their cost. Remembers what it looked up; threads may share one.
 
-    `own` is the user's table. `catalogue` is genai-prices; without the extra `cost` it knows nothing. `tier_of` tells
-    the service tier a recorded call was served in.
+    `own` is the user's table. `catalogue` is genai-prices; without the extra `cost` it knows nothing.
     """
 
-    def __init__(
-        self, own: PriceTable | None = None, catalogue: Catalogue | None = None, tier_of: TierOf | None = None
-    ) -> None:
+    def __init__(self, own: PriceTable | None = None, catalogue: Catalogue | None = None) -> None:
         self.own = own
         self.catalogue = catalogue or Catalogue()
-        self._tier_of = tier_of or _no_tier
 
     def price(
         self,
@@ -84,7 +78,7 @@ class Pricer:
         The model that answered is priced, or the one that was asked for if that has no price.
         """
         reported = call.cost if call.price is None or call.price.source == "reported" else None
-        found, tier = Priced(), self._tier_of(call)
+        found, tier = Priced(), tier_of(call)
         for model in dict.fromkeys((call.model, call.request_model)):
             found = self.price(
                 call.provider,
@@ -105,7 +99,3 @@ def _with(call: LLMCall, found: Priced) -> LLMCall:
     copy = object.__new__(type(call))
     vars(copy).update(vars(call), cost=found.cost, price=found.price)
     return copy
-
-
-def _no_tier(call: LLMCall) -> None:
-    return None

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 
-from agentops_otel.conventions.genai import service_tier
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import logger
 from agentops_otel.host import liveness
@@ -144,7 +143,7 @@ def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] 
 
 def _pricer(options: ServerOptions) -> Pricer:
     own = PriceTable.load(options.prices) if options.prices is not None else None
-    return Pricer(own, tier_of=service_tier)
+    return Pricer(own)
 
 
 def _announce(url: str, grpc_port: int | None) -> None:
