@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	@$(PY) examples/01_quickstart.py
 
 test: $(VENV)/.test
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
 dev: $(VENV)/.dev
 

@@ -143,7 +143,9 @@ def here() -> Context:
 def parent_context(session: ActiveSession | None) -> Context:
     """The context in which a span of ours starts: the current one where it has a span, else the session's root."""
     context = otel_context.get_current()
-    if session is None or trace.get_current_span(context).get_span_context().is_valid:
+    if session is None:
+        return context
+    if current(context) is session and trace.get_current_span(context).get_span_context().is_valid:
         return context
     return with_session(session, context)
 

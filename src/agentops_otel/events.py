@@ -111,7 +111,7 @@ class ErrorEvent(Event):
 
 def record_of(event: Event, session_id: str, now_ns: int) -> records.Event:
     """The event as a record, with every value in a form that can be stored."""
-    start_ns, end_ns = _times(event, now_ns)
+    start_ns, end_ns = _times(event, now_ns // 1000 * 1000)
     agent_id = str(event.agent_id) if event.agent_id is not None else None
     agent = context.agent()
     base: dict[str, Any] = {

@@ -136,12 +136,6 @@ class Settings:
         _one_of("full", "none"),
         "Record prompts, completions, arguments and results, or none.",
     )
-    max_value_length: int = _option(
-        1_000_000,
-        "AGENTOPS_MAX_VALUE_LENGTH",
-        _number,
-        "Longest text kept whole, in characters; longer ones are cut and marked.",
-    )
     propagate_environment: bool = _option(
         True,
         "AGENTOPS_PROPAGATE_ENVIRONMENT",

@@ -47,7 +47,7 @@ def record_function(event_name: Any = None) -> Any:
 
 
 def _decorator(name: Any, step_of: StepOf, decorator: str) -> Any:
-    if callable(name):
+    if callable(name) or isinstance(name, (staticmethod, classmethod)):
         return _decorated(name, step_of, name.__name__)
     if name is not None and not isinstance(name, str):
         logger.warning("%s(%r): the name is not a text; its str() is used", decorator, name)

@@ -61,7 +61,9 @@ def loads(text: Any) -> Json:
 
 def cut(text: str, max_text: int = MAX_TEXT) -> str:
     """`text`, cut to `max_text` characters with a mark that tells its full length."""
-    return text if len(text) <= max_text else f"{text[:max_text]}… [{len(text)} characters]"
+    if len(text) <= max_text or (len(text) <= max_text + 40 and is_cut(text)):
+        return text
+    return f"{text[:max_text]}… [{len(text)} characters]"
 
 
 def is_cut(text: str) -> bool:

@@ -37,8 +37,11 @@ class StepOf:
         return out
 
     def returned(self, value: Any, capture: bool) -> dict[str, AnyValue]:
-        """What is known after the call."""
-        return {self.returns_attribute: dumps(value)} if capture and value is not None else {}
+        """What is known after the call. Plain values go to our own attribute: others take a text for JSON."""
+        if not capture or value is None:
+            return {}
+        text = dumps(value)
+        return {self.returns_attribute if text[0] in "[{" else RETURNS: text}
 
 
 action_step = StepOf(
