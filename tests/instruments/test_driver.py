@@ -284,6 +284,7 @@ def test_gathered_calls_are_siblings(server, provider, spans):
         "suppress_language_model_instrumentation",
         "opentelemetry.genai.client.inference.context",
     ],
+    ids=["everybody", "everybody, by the key of the API", "OpenLLMetry", "OpenTelemetry GenAI"],
 )
 def test_call_that_is_recorded_elsewhere_leaves_no_span(client, spans, key):
     """Neighbours say in the context that they record a call, or that nobody should."""
