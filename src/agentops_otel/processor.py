@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -62,6 +62,13 @@ class SpanOutbox:
         warn_once("spans are dropped because the exporter cannot keep up; `agentops-otel doctor` tells how many")
 
 
+class _Opened(NamedTuple):
+    """What was seen of a span when it started: its session, and whether it is to be delivered at once."""
+
+    key: str | None
+    urgent: bool
+
+
 class AgentOpsSpanProcessor(SpanProcessor):
     """Add it to any provider that takes span processors. Without outboxes it only stamps.
 
@@ -72,7 +79,7 @@ class AgentOpsSpanProcessor(SpanProcessor):
         self._outboxes = outboxes
         self._warn_ambiguous = warn_ambiguous
         self._retired = False
-        self._open: dict[int, str] = {}
+        self._open: dict[int, _Opened] = {}
         self._job: Callable[[], Any] | None = None
         self.seen = 0
 
@@ -110,28 +117,34 @@ class AgentOpsSpanProcessor(SpanProcessor):
         agent = sessions.agent(parent_context)
         if agent is not None and names.AGENT_ID not in attributes:
             stamp[names.AGENT_ID], stamp[names.AGENT_NAME] = agent
+        if span.context is not None and (key is not None or is_agent_span(attributes)):
+            self._remember(
+                span.context.span_id, _Opened(None if key is None else str(key), names.SPAN_KIND in attributes)
+            )
         if stamp:
             span.set_attributes(stamp)
-        if key is not None and span.context is not None:
-            self._remember(span.context.span_id, str(key))
 
-    def _remember(self, span_id: int, key: str) -> None:
+    def _remember(self, span_id: int, opened: _Opened) -> None:
         if len(self._open) >= MOST_OPEN_SPANS:
             self._open.pop(next(iter(self._open)), None)
-        self._open[span_id] = key
+        self._open[span_id] = opened
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand the span on. The stamp goes along beside the attributes, which may have lost it."""
+        """Hand the span on. The stamp goes along beside the attributes, which may have lost it.
+
+        What was seen at the start is not looked up again: attributes of a model call are made at the first look, which
+        belongs to the exporter's thread.
+        """
         if self._retired:
             return
         with quietly("queueing a span"):
             self.seen += 1
-            key = self._open.pop(span.context.span_id, None) if span.context else None
-            if key is None and not is_agent_span(span.attributes or {}):
+            opened = self._open.pop(span.context.span_id, None) if span.context else None
+            if opened is None and not is_agent_span(span.attributes or {}):
                 return
+            key, urgent = opened or (None, False)
             if key is not None:
                 setattr(span, STAMP, key)
-            urgent = names.SPAN_KIND in (span.attributes or {})
             for outbox in self._outboxes:
                 outbox.put(span, urgent=urgent)
 

@@ -28,6 +28,9 @@ WEATHER = {
 }
 
 
+recent = pytest.mark.skipif(not hasattr(openai.OpenAI, "responses"), reason="this openai has no responses API")
+
+
 class Forecast(pydantic.BaseModel):
     city: str
     degrees: list[float]
@@ -78,6 +81,7 @@ def test_tool_is_called_until_it_has_answered(client):
     assert (final.choices[0].finish_reason, final.choices[0].message.content[:7]) == ("stop", "Offline")
 
 
+@recent
 def test_schema_is_answered_by_a_value_that_fits(client):
     """Structured output parses into the user's own model."""
     parsed = client.chat.completions.parse(model="m", messages=HELLO, response_format=Forecast)
@@ -87,6 +91,7 @@ def test_schema_is_answered_by_a_value_that_fits(client):
     )
 
 
+@recent
 def test_stream_helper_rebuilds_the_same_message(client):
     """What the client's own accumulator makes of the chunks equals the plain answer."""
     with client.chat.completions.stream(model="m", messages=HELLO, tools=[WEATHER], n=2) as stream:
@@ -94,6 +99,7 @@ def test_stream_helper_rebuilds_the_same_message(client):
     assert [call.function.parsed_arguments for call in message.tool_calls] == [{"city": "offline"}]
 
 
+@recent
 def test_responses_speak_the_typed_events(client):
     """A streamed response ends in the whole response, with usage."""
     with client.responses.stream(model="m", input="Hi", reasoning={"effort": "low"}) as stream:
@@ -104,6 +110,7 @@ def test_responses_speak_the_typed_events(client):
     assert final.usage.output_tokens_details.reasoning_tokens == 32
 
 
+@recent
 def test_responses_call_functions(client):
     """The responses API gets its function call in its own shape."""
     tool = {"type": "function", "name": "weather", "parameters": WEATHER["function"]["parameters"], "strict": True}
@@ -155,7 +162,7 @@ def test_stream_can_be_cut(client, server):
     """The connection closes in the midst of a stream."""
     server.script(Reply(cut_after=2))
     stream = client.chat.completions.create(model="m", messages=HELLO, stream=True)
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises(Exception, match=r"(?i)connection"):
         list(stream)
 
 
@@ -185,10 +192,11 @@ def test_script_says_text_tools_and_tokens(client, server):
     server.script(Reply(tools=[ToolRequest("weather", {"city": "Oslo"})], tokens=tokens), Reply(tokens=None))
     scripted = client.chat.completions.create(model="m", messages=HELLO)
     uncounted = client.chat.completions.create(model="m", messages=HELLO)
-    usage = scripted.usage
+    usage = scripted.usage.model_dump()
+    prompt, completion = usage["prompt_tokens_details"], usage["completion_tokens_details"]
     assert scripted.choices[0].message.tool_calls[0].function.arguments == '{"city": "Oslo"}'
-    assert (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens) == (1536, 30)
-    assert (usage.prompt_tokens_details.audio_tokens, usage.completion_tokens_details.audio_tokens) == (5, 2)
+    assert (prompt["cached_tokens"], prompt["audio_tokens"]) == (1536, 5)
+    assert (completion["reasoning_tokens"], completion["audio_tokens"]) == (30, 2)
     assert uncounted.usage is None
 
 

@@ -102,6 +102,11 @@ def span_name(operation: str, model: object) -> str:
     return f"{operation} {model}" if isinstance(model, str) and model else operation
 
 
+def opening(operation: str) -> Attributes:
+    """What is known before the call is made."""
+    return {OPERATION: operation}
+
+
 def attributes(call: Call, *, capture: bool) -> Attributes:
     """The attributes of a call. Without `capture` none of them holds text of a prompt, an answer or a tool."""
     out: Attributes = {}

@@ -176,7 +176,7 @@ class Flight(Taken):
         parent = sessions.parent_context(session)
         tracer = self._tower.tracer if session is None else session.tracer
         name = emit.span_name(self.operation.name, self.asked.get(self.operation.model))
-        self._span = tracer.start_span(name, parent, SpanKind.CLIENT)
+        self._span = tracer.start_span(name, parent, SpanKind.CLIENT, self.operation.opening)
         self._context = Context({**parent, **_MARKS, _SPAN_KEY: self._span})
         collector = parent.get(_COLLECTS)
         if isinstance(collector, _Collector):

@@ -6,10 +6,12 @@ objects alike ("usage.prompt_tokens", "choices.0.message"); a *getter* is a path
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from agentops_otel.conventions import emit
 from agentops_otel.conventions.usage import Shape
 from agentops_otel.paths import at
 from agentops_otel.records import Json, Message, Usage
@@ -95,6 +97,11 @@ class Operation:
     output_type: Callable[[Any], str | None] = no_messages
     fold: Fold | None = None
     model: str = "model"
+
+    @functools.cached_property
+    def opening(self) -> Mapping[str, str]:
+        """What a span says from its start, so that samplers and processors know it for a model call."""
+        return emit.opening(self.name)
 
 
 @dataclass(frozen=True)
