@@ -393,3 +393,20 @@ def test_values_outside_the_contract(store: SqliteStore) -> None:
     assert "x" in str(next(store.events("p", "s")).params["bytes"])
     with pytest.raises(InvalidValueError, match="type that its field does not have"):
         store.append("p", [step("f", parent_id=["list"])])
+
+
+def test_a_file_that_is_deleted_meanwhile(filled: SqliteStore) -> None:
+    """What is stored afterwards is in a new file at the same place, not in the one that is gone."""
+    list(filled.events("p", "s"))
+    for file in filled.path.parent.iterdir():
+        file.unlink()
+    filled.append("p", [step("new", "t")])
+    other = SqliteStore(filled.path)
+    assert (filled.session("p", "s"), other.session("p", "t") is not None) == (None, True)
+    other.close()
+
+
+def test_an_unknown_durability_is_refused(path: Path) -> None:
+    """At the call, by name."""
+    with pytest.raises(InvalidValueError, match="synchronous is 'OFF'; choose NORMAL or FULL"):
+        SqliteStore(path, synchronous="OFF")  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from agentops_otel.errors import (
     AgentOpsError,
@@ -46,6 +47,13 @@ def migrations() -> list[tuple[int, str]]:
     return sorted(steps)
 
 
+class _Opened(NamedTuple):
+    """A connection and the file it was opened on."""
+
+    db: sqlite3.Connection
+    file: tuple[int, int] | None
+
+
 class Connections:
     """The connections of this process to one database file. Nothing is opened before the first use."""
 
@@ -70,8 +78,8 @@ class Connections:
         self._pid = os.getpid()
         self._changed = threading.Condition()
         self._one_writer = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
-        self._idle: list[sqlite3.Connection] = []
+        self._writer: _Opened | None = None
+        self._idle: list[_Opened] = []
         self._in_use = 0
         self._forking = False
 
@@ -81,14 +89,14 @@ class Connections:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read with. Give it back soon: no user code may run inside."""
         with self._use(), self._our_errors():
-            reader = self._idle.pop() if self._idle else self._open()
+            reader = self._current(self._idle.pop() if self._idle else None)
             try:
-                yield reader
-            except sqlite3.Error:
-                reader.close()
+                yield reader.db
+            except BaseException:
+                reader.db.close()
                 raise
             if self._closed or len(self._idle) >= _IDLE_AT_MOST:
-                reader.close()
+                reader.db.close()
             else:
                 self._idle.append(reader)
 
@@ -119,15 +127,24 @@ class Connections:
 
     def _begun(self) -> sqlite3.Connection | None:
         """The writer inside a new transaction, None if another process is writing."""
-        if self._writer is None:
-            self._writer = self._open()
+        self._writer, last = None, self._writer
+        self._writer = self._current(last)
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if _is_locked(error):
                 return None
             raise
-        return self._writer
+        return self._writer.db
+
+    def _current(self, last: _Opened | None) -> _Opened:
+        """`last`, or a new connection if there is none or the file is no longer the one it was opened on: somebody
+        deleted or replaced it, and what is written through the old connection would be lost."""
+        if last is not None:
+            if last.file == _identity(self.path):
+                return last
+            last.db.close()
+        return self._open()
 
     def _give_up(self, writer: sqlite3.Connection) -> None:
         """Close it, which rolls back: after an error a connection is not trusted again."""
@@ -144,9 +161,9 @@ class Connections:
 
     def _close_idle(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().db.close()
         if self._writer is not None and not self._one_writer.locked():
-            self._writer.close()
+            self._writer.db.close()
             self._writer = None
 
     # --- forks ---------------------------------------------------------------------------------------------------
@@ -197,14 +214,14 @@ class Connections:
 
     def _abandon(self) -> None:
         """Keep inherited connections out of use, and alive: closing them here could block or drop a lock."""
-        _inherited.extend(self._idle)
+        _inherited.extend(one.db for one in self._idle)
         if self._writer is not None:
-            _inherited.append(self._writer)
+            _inherited.append(self._writer.db)
         self._forget()
 
     # --- opening -------------------------------------------------------------------------------------------------
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> _Opened:
         """A connection to a file of the newest schema.
 
         While others make the file or switch it to WAL, SQLite answers "locked" without waiting; so all is tried again.
@@ -213,7 +230,7 @@ class Connections:
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
-                return self._connected()
+                return _Opened(self._connected(), _identity(self.path))
             except sqlite3.OperationalError as error:
                 if not _is_locked(error) or time.monotonic() > deadline:
                     raise
@@ -322,6 +339,15 @@ _REMEDIES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
     (("disk I/O",), StoreError, "check its disk"),
 )
 """What SQLite says, by its texts: error codes are known to Python only from 3.11 on."""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at this path."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_locked(error: sqlite3.Error) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
 from agentops_otel.records import Event, Session
@@ -48,6 +49,8 @@ class SqliteStore:
         clock: Callable[[], int] = time.time_ns,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
+        if synchronous not in ("NORMAL", "FULL"):
+            raise InvalidValueError(f"synchronous is {synchronous!r}; choose NORMAL or FULL")
         self.path = Path(path).expanduser()
         self._connections = Connections(self.path, synchronous=synchronous, busy_seconds=busy_seconds)
         self._liveness = liveness
