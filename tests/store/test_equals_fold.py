@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,10 @@ from agentops_otel.store.memory import MemoryStore
 from agentops_otel.store.sqlite import SqliteStore
 from fold.strategies import facts as any_facts
 from fold.test_laws import NOW, records, text_of
+
+
+def opened(folder: str) -> closing[SqliteStore]:
+    return closing(SqliteStore(Path(folder) / "x.db", clock=lambda: NOW))
 
 
 def stored(store: SqliteStore) -> list[str]:
@@ -33,34 +38,29 @@ def stored(store: SqliteStore) -> list[str]:
 def test_the_store_equals_the_fold(facts: list[Fact], chance: random.Random) -> None:
     """Records, totals and listings are those of the fold, after every batch, through either of two connections."""
     fold, memory = Fold(), MemoryStore(clock=lambda: NOW)
-    with tempfile.TemporaryDirectory() as folder:
-        stores = [SqliteStore(Path(folder) / "x.db", clock=lambda: NOW) for _ in range(2)]
+    with tempfile.TemporaryDirectory() as folder, opened(folder) as one, opened(folder) as two:
         rest = facts + (chance.choices(facts, k=3) if facts else [])
         chance.shuffle(rest)
         while rest:
             batch = [rest.pop() for _ in range(chance.randint(1, len(rest)))]
             fold.add(batch)
             memory.append("default", batch)
-            chance.choice(stores).append("default", batch)
-            assert records(fold) == stored(chance.choice(stores))
+            chance.choice((one, two)).append("default", batch)
+            assert records(fold) == stored(chance.choice((one, two)))
         for query in (SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)):
-            assert memory.sessions("default", query) == stores[0].sessions("default", query)
+            assert memory.sessions("default", query) == one.sessions("default", query)
             for by in ("day", "model", "end_state"):
-                assert memory.totals("default", query, by) == stores[0].totals("default", query, by)
-        for store in stores:
-            store.close()
+                assert memory.totals("default", query, by) == one.totals("default", query, by)
 
 
 @given(any_facts)
 @settings(deadline=None, max_examples=30)
 def test_sums_are_those_of_the_events(facts: list[Fact]) -> None:
     """The rollup of a session is the sum over its stored events, exactly."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "x.db", clock=lambda: NOW)
+    with tempfile.TemporaryDirectory() as folder, opened(folder) as store:
         for fact in facts:
             store.append("default", [fact])
         for session in store.sessions("default", SessionQuery()).items:
             events = store.events("default", session.session_id)
             dropped = Statistics(dropped=sum(process.dropped for process in session.processes))
             assert total(map(Statistics.of, events)) + dropped == session.statistics
-        store.close()
