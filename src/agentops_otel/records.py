@@ -156,6 +156,15 @@ class LLMCall(Event):
     finish_reasons: tuple[str, ...] = ()
     estimated: bool = False
 
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether it cost something that is not known. A call that failed without any answer cost nothing."""
+        if self.cost is not None:
+            return False
+        answered = bool(self.usage) or self.response_id is not None or self.completion is not None
+        otel = self.extra.get("otel")
+        return answered or not (isinstance(otel, dict) and otel.get("status") == "error")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall(Event):
@@ -257,7 +266,7 @@ class Statistics:
             cache_write_tokens=(usage.cache_write or 0) + (usage.cache_write_1h or 0),
             reasoning_tokens=usage.reasoning or 0,
             cost=functools.reduce(EXACT.add, costs, Decimal(0)),
-            unpriced_llms=sum(call.cost is None for call in calls),
+            unpriced_llms=sum(call.is_unpriced for call in calls),
         )
 
     def __add__(self, other: Statistics) -> Statistics:
