@@ -180,7 +180,12 @@ def _log(resource: Mapping[str, AnyValue], scope: Scope, log: Any) -> FlatLog:
 
 
 def _attributes(key_values: Any, depth: int = 0) -> dict[str, AnyValue]:
-    return {pair.key: _value(pair.value, depth) for pair in key_values}
+    found = {}
+    for pair in key_values:
+        value = pair.value
+        # Most values are text, and asking for it outright is cheaper than asking first which kind it is.
+        found[pair.key] = value.string_value or _value(value, depth)
+    return found
 
 
 def _value(value: Any, depth: int = 0) -> AnyValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -135,10 +136,20 @@ def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] 
     try:
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)
+        _collect_garbage_rarely()
         asyncio.run(run(Parts(options, store, keys, _pricer(options).priced), ready or _announce))
     finally:
         store.close()
         keys.close()
+
+
+def _collect_garbage_rarely() -> None:
+    """A batch makes some ten thousand objects that all live until it is written: looking at them now and then is waste.
+
+    Measured on ingest of 500 spans a request: a seventh of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _pricer(options: ServerOptions) -> Pricer:
