@@ -13,6 +13,7 @@ from agentops_otel._version import __version__
 from agentops_otel.cli.diagnosis import doctor
 from agentops_otel.cli.output import complain
 from agentops_otel.cli.prices import prices, reprice
+from agentops_otel.cli.serving import keys, projects, serve
 from agentops_otel.cli.sessions import sessions
 from agentops_otel.errors import AgentOpsError, ConfigurationError, InvalidValueError, SessionNotFoundError, StoreError
 
@@ -34,10 +35,8 @@ def app() -> None:
     """
 
 
-app.add_command(sessions)
-app.add_command(doctor)
-app.add_command(prices)
-app.add_command(reprice)
+for command in (sessions, doctor, prices, reprice, serve, keys, projects):
+    app.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -12,7 +12,10 @@ from agentops_otel.cli.stored import AS_JSON, DB
 @DB
 @AS_JSON
 def doctor(db: str | None, as_json: bool) -> int:
-    """Tell what is recorded, what is not, and why; each problem with its remedy."""
+    """Tell what is recorded, what is not, and why.
+
+    Each problem has its remedy; the exit code is 1 if there is any.
+    """
     from agentops_otel.doctor import report
     from agentops_otel.settings import from_environment
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import click
-
-from agentops_otel.cli.output import write_pieces
+from agentops_otel.cli.output import progress, write_pieces
 from agentops_otel.cli.stored import Stored
 from agentops_otel.records import EVENT_TYPES, Event, Failure, Session
 from agentops_otel.spans import FlatSpan
@@ -31,20 +27,16 @@ EventsOf = Callable[[EventQuery], Iterator[Event]]
 
 @contextmanager
 def counted(stored: Stored, session: Session, *, shown: bool) -> Iterator[EventsOf]:
-    """What reads the events of the session; with a progress bar on stderr where the work is long and a person waits."""
+    """What reads the events of the session; with a progress bar where that takes long, unless it is not `shown`."""
     total = session.statistics.events + session.statistics.apis
-    read = partial(stored.store.events, stored.project, session.session_id)
-    if not shown or total < LONG_FROM or not sys.stderr.isatty():
-        yield read
-        return
     label = f"export {session.session_id[:8]}"
-    with click.progressbar(length=total, label=label, file=sys.stderr, update_min_steps=500) as bar:
+    with progress(label, total, LONG_FROM, shown=shown) as advance:
 
         def events_of(query: EventQuery) -> Iterator[Event]:
-            for event in read(query):
+            for event in stored.store.events(stored.project, session.session_id, query):
                 yield event
                 if query.payloads:
-                    bar.update(1)
+                    advance(1)
 
         yield events_of
 

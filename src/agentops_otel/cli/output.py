@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO
 
 import click
@@ -38,6 +39,16 @@ def complain(message: str, code: int) -> int:
 def remark(text: str) -> None:
     """Print beside the output, on stderr."""
     click.echo(written(text, sys.stderr), err=True)
+
+
+@contextmanager
+def progress(label: str, length: int, long_from: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """What takes steps of long work; with a bar on stderr where there are many of them and a person waits."""
+    if not shown or length < long_from or not sys.stderr.isatty():
+        yield lambda steps: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=length // 200) as bar:
+        yield bar.update
 
 
 def written(text: str, stream: TextIO) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentops_otel.cli.options import moment
 from agentops_otel.cli.output import remark, show, show_array, show_json, width
-from agentops_otel.cli.sessions import moment
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
 from agentops_otel.records import EXACT, Event, Json, LLMCall, decimal_text
 from agentops_otel.store.base import EventQuery, SessionQuery, cursor_of

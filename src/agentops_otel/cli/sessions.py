@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -14,13 +12,13 @@ from typing import Any
 
 import click
 
+from agentops_otel.cli.options import WHEN, moment
 from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
-from agentops_otel.records import EVENT_TYPES, Event, LLMCall, Session, Statistics, nanoseconds, to_json
+from agentops_otel.records import EVENT_TYPES, Event, LLMCall, Session, Statistics, to_json
 from agentops_otel.store.base import EventQuery, SessionQuery, model_of
 
 STATES = ("success", "failure", "indeterminate", "running")
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SHOWN_AT_MOST = 2000
 """Events that `sessions show` draws; more are told about."""
 
@@ -43,21 +41,6 @@ Record one:
 """
 
 
-def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """`2h`, `3d` (that long ago) or an ISO 8601 date or time, UTC unless it says otherwise; in nanoseconds."""
-    if value is None:
-        return None
-    ago = re.fullmatch(r"(\d{1,9})([smhdw])", value)
-    if ago:
-        return max(0, time.time_ns() - int(ago[1]) * UNITS_S[ago[2]] * 1_000_000_000)
-    try:
-        return nanoseconds(value)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{value!r} is neither a time ago (30m, 2h, 3d) nor an ISO date or time (2026-11-22)", ctx, param
-        ) from None
-
-
 @click.group()
 def sessions() -> None:
     """Look at recorded sessions. An ID may be shortened while it is unique."""
@@ -66,7 +49,7 @@ def sessions() -> None:
 @sessions.command("list")
 @click.option("--tag", help="Only sessions with this tag.")
 @click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only sessions in this state.")
-@click.option("--since", callback=moment, metavar="WHEN", help="Only sessions started since: 2h, 3d, 2026-11-22.")
+@click.option("--since", callback=moment, metavar=WHEN, help="Only sessions started since: 2h, 3d, 2026-11-22.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @AS_JSON
 @on_store
@@ -194,7 +177,7 @@ def delete(stored: Stored, session_id: str, yes: bool, as_json: bool) -> None:
         if not sys.stdin.isatty():
             raise click.UsageError("add --yes to delete without being asked", click.get_current_context())
         click.confirm(f"Delete session {session.session_id} with its {events}?", abort=True, err=True)
-    stored.store.delete_session(stored.project, session.session_id)
+    stored.delete(session)
     if as_json:
         show_json({"deleted": session.session_id})
     else:

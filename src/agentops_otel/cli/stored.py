@@ -61,6 +61,23 @@ class Stored:
             if cursor is None:
                 return
 
+    def delete(self, session: Session) -> None:
+        """Remove a session, what a server kept beside it included."""
+        from agentops_otel.store.sqlite.keys import SqliteKeys
+
+        self.store.delete_session(self.project, session.session_id)
+        keys = SqliteKeys(self.path)
+        try:
+            keys.forget_session(self.project, session.session_id)
+        finally:
+            keys.close()
+
+    def count(self, query: SessionQuery) -> int:
+        """How many sessions the query selects, whatever its limit."""
+        if self.store is None:
+            return 0
+        return sum(row.sessions for row in self.store.totals(self.project, query, "end_state"))
+
 
 def path_of(db: str | None) -> Path:
     """The file that `--db` names, else the one of the environment."""

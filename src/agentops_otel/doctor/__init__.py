@@ -15,7 +15,7 @@ from agentops_otel import runtime
 from agentops_otel.doctor.environment import capture, neighbours, variables, versions
 from agentops_otel.doctor.findings import Finding, Report
 from agentops_otel.doctor.process import delivery, instruments, provider
-from agentops_otel.doctor.storage import prices, store
+from agentops_otel.doctor.storage import prices, spool, store
 from agentops_otel.settings import Settings, from_environment
 
 __all__ = ["Finding", "Report", "report"]
@@ -36,6 +36,7 @@ def report(settings: Settings | None = None, environ: Mapping[str, str] = os.env
             *neighbours(),
             *capture(used),
             *delivery(running, used),
+            *spool(used),
             *store(used),
             *prices(used),
             *variables(environ),

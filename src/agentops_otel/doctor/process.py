@@ -183,7 +183,7 @@ def _wrapped_over(active: Sequence[PointStatus]) -> str | None:
 
 def delivery(running: Runtime | None, settings: Settings) -> Iterator[Finding]:
     """Where spans go, and what was lost on the way in this process."""
-    places = {"store": "the embedded store", "otlp": "the stock OTLP exporter"}
+    places = {"store": "the embedded store", "api": settings.endpoint, "otlp": "the stock OTLP exporter"}
     named = " and ".join(places[name] for name in settings.exporter if name in places)
     if named:
         yield Finding("delivery", "ok", f"spans go to {named}", detail={"exporter": list(settings.exporter)})
@@ -191,7 +191,6 @@ def delivery(running: Runtime | None, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "delivery", "note", "exporter=none: nothing is kept", "set exporter to store, or AGENTOPS_EXPORTER"
         )
-    yield Finding("spool", "ok", "not used: what cannot be delivered waits in memory until the process ends")
     dropped = sum(sum(outbox.dropped.values()) for outbox in running.outboxes) if running is not None else 0
     if dropped:
         yield Finding(

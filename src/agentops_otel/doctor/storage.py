@@ -120,6 +120,36 @@ def _unpriced(by_model: Mapping[str, int]) -> Iterator[Finding]:
     )
 
 
+def spool(settings: Settings) -> Iterator[Finding]:
+    """What waits on disk for a server, and what had to be given up."""
+    from agentops_otel.sinks.spool import Spool, destination_of
+
+    path = Path(settings.home).expanduser() / "spool.db"
+    if not path.exists():
+        used = "api" in settings.exporter
+        yield Finding("spool", "ok", "nothing waits for a server" if used else "not used: exporter is not api")
+        return
+    opened = Spool(path, destination_of(settings.endpoint, settings.api_key))
+    try:
+        waiting, lost = opened.waiting(), opened.lost()
+    except StoreError as error:
+        yield Finding("spool", "problem", str(error), "move the file away", {"path": str(path)})
+        return
+    detail = {"path": str(path), "waiting": waiting, "lost": lost}
+    if lost:
+        message = f"{_batches(lost)} for {settings.endpoint} were given up: {path} was full or they were too old"
+        yield Finding("spool", "problem", message, "see why the server does not answer", detail)
+    if waiting:
+        message = f"{_batches(waiting)} for {settings.endpoint} wait in {path}"
+        yield Finding("spool", "note", message, "the next program with exporter=api delivers them", detail)
+    elif not lost:
+        yield Finding("spool", "ok", f"nothing waits for {settings.endpoint} in {path}", detail=detail)
+
+
+def _batches(count: int) -> str:
+    return f"{count:,} batch{'' if count == 1 else 'es'} of records"
+
+
 def prices(settings: Settings) -> Iterator[Finding]:
     """Which tables cost comes from."""
     from agentops_otel.pricing import PriceTable, available
