@@ -316,13 +316,40 @@ def test_dropped_stream_ends_its_span(client, spans):
     assert [span.name for span in spans()] == ["chat gpt-4o-mini"]
 
 
+def test_reading_a_raw_response_again_starts_nothing(server, provider, spans):
+    """What comes after the end of a call belongs to no call."""
+    started = Started()
+    provider.add_span_processor(started)
+
+    async def ask() -> None:
+        client = async_client(server)
+        async with client, client.chat.completions.with_streaming_response.create(**CHAT) as response:
+            first, again = await response.parse(), await response.parse()
+            assert first is again
+
+    asyncio.run(ask())
+    assert (started.names, len(spans())) == (["chat gpt-4o-mini"], 1)
+
+
+class Started(SpanProcessor):
+    """Names of the spans that were started."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def on_start(self, span: Span, parent_context: Any = None) -> None:
+        self.names.append(span.name)
+
+
 class Announced(SpanProcessor):
     """Sets an event when a span ends."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
+        self.thread: int | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
+        self.thread = threading.get_ident()
         self.ended.set()
 
 
@@ -337,6 +364,7 @@ def test_stream_in_a_cycle_ends_its_span(client, provider, spans):
     del stream, cycle
     gc.collect()
     assert announced.ended.wait(10)
+    assert announced.thread != threading.get_ident()
     assert [span.name for span in spans()] == ["chat gpt-4o-mini"]
 
 

@@ -172,6 +172,8 @@ class Flight(Taken):
         """Start the span if it has not started; the context in which the client works on the request."""
         if self._context is not None:
             return self._context
+        if self._has_landed:
+            return otel_context.get_current()
         session = sessions.current()
         parent = sessions.parent_context(session)
         tracer = self._tower.tracer if session is None else session.tracer
