@@ -69,7 +69,7 @@ async def translate(client: AsyncOpenAI, words: list[str]) -> list[str]:
     """Several calls at once."""
 
     async def one(word: str) -> str:
-        answer = await client.responses.create(model=MODEL, input=f"Translate to French: {word}")
+        answer = await client.responses.create(model=MODEL, input=f"French for {word}?")
         return answer.output_text
 
     return await asyncio.gather(*(one(word) for word in words))
