@@ -148,7 +148,7 @@ def test_a_body_that_is_announced_too_long_is_refused_before_it_is_sent(bridge: 
         assert client.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_metrics_and_logs_are_taken_and_said_not_to_be_stored(bridge: Running) -> None:
+def test_metrics_are_taken_and_said_not_to_be_stored(bridge: Running) -> None:
     """A warning in partial_success with nothing rejected, as OTLP has it."""
     point = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m", "sum": {"dataPoints": [{}, {}]}}]}]}]}
 

@@ -28,6 +28,7 @@ from agentops_otel.server.reads import Reads
 from agentops_otel.server.refusals import Refusal, answer, busy
 from agentops_otel.store.base import Store
 from agentops_otel.store.keys import Keys
+from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.translate import Pricer
 
 HELD_BYTES = 256 * 1024 * 1024
@@ -44,12 +45,14 @@ class Parts:
         self.price = price
         self.counters = Counters()
         self.gate = Gate(keys, is_local=options.is_local, per_second=options.rate_limit)
-        self.ingest = Ingest(store, self.counters, price=price)
+        self.span_logs = SqliteSpanLogs(options.db)
+        self.ingest = Ingest(store, self.span_logs, self.counters, price=price)
         self.in_flight = InFlight(HELD_BYTES)
 
     def close(self) -> None:
         """Finish what was accepted."""
         self.ingest.close()
+        self.span_logs.close()
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -58,7 +61,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(OtlpDoors(parts.ingest, parts.gate, parts.in_flight).router())
     v2 = ApiV2(parts.store, parts.keys, parts.gate, parts.ingest, parts.in_flight, parts.price)
     app.include_router(v2.router())
-    app.include_router(Reads(parts.store, parts.keys, parts.gate).router())
+    app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
     _add_own_routes(app, parts)
     _add_errors(app, parts)

@@ -10,21 +10,25 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeGuard, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from agentops_otel import otlp
+from agentops_otel.conventions.genai_events import NAMES, log_name
 from agentops_otel.errors import DecodeError, StoreError
-from agentops_otel.facts import Fact
+from agentops_otel.facts import EventFact, Fact
 from agentops_otel.guard import logger
+from agentops_otel.records import LLMCall
 from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.bodies import InFlight, decompressed
 from agentops_otel.server.metrics import Counters
 from agentops_otel.server.refusals import Refusal, busy
-from agentops_otel.spans import FlatSpan
+from agentops_otel.spans import FlatLog, FlatSpan
 from agentops_otel.store.base import Store
+from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.translate import Pricer, translate
 
 T = TypeVar("T")
@@ -39,9 +43,16 @@ class Ingest:
     """The way into the store. `close` waits for what was accepted."""
 
     def __init__(
-        self, store: Store, counters: Counters, *, price: Pricer | None = None, workers: int = WORKERS
+        self,
+        store: Store,
+        span_logs: SqliteSpanLogs,
+        counters: Counters,
+        *,
+        price: Pricer | None = None,
+        workers: int = WORKERS,
     ) -> None:
         self._store = store
+        self._span_logs = span_logs
         self._counters = counters
         self._price = price
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="agentops-ingest")
@@ -74,8 +85,42 @@ class Ingest:
         if rejected:
             self._counters.add("rejected_records", door, len(rejected))
             logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
-        facts = [fact for span in spans for fact in translate(span, price=self._price)]
+        facts: list[Fact] = []
+        silent: list[FlatSpan] = []
+        for span in spans:
+            said = translate(span, price=self._price)
+            facts += said
+            if any(_is_silent(fact) for fact in said):
+                silent.append(span)
+        if silent:
+            self._span_logs.put_spans(project_id, silent)
+            facts += self._with_logs(project_id, silent)
         self.append(door, project_id, facts, len(spans))
+
+    def logs(self, door: str, project_id: str, logs: Sequence[FlatLog]) -> int:
+        """Join the messages of model calls to their spans, whichever comes first; how many others there were.
+
+        Those others are counted and not stored.
+        """
+        self._counters.add("received_records", door, len(logs))
+        messages = [log for log in logs if log.trace_id and log.span_id and log_name(log) in NAMES]
+        facts: list[Fact] = []
+        if messages:
+            self._span_logs.put_logs(project_id, messages)
+            keys = dict.fromkeys((log.trace_id or "", log.span_id or "") for log in messages)
+            facts += self._with_logs(project_id, self._span_logs.spans(project_id, keys))
+        self.append(door, project_id, facts, len(logs))
+        return len(logs) - len(messages)
+
+    def _with_logs(self, project_id: str, spans: Sequence[FlatSpan]) -> list[Fact]:
+        """These spans with the messages that came for them. The more messages, the later the revision."""
+        known = self._span_logs.logs(project_id, [(span.trace_id, span.span_id) for span in spans])
+        facts: list[Fact] = []
+        for span in spans:
+            logs = known[span.trace_id, span.span_id]
+            said = translate(span, logs=logs, price=self._price) if logs else []
+            facts += [replace(one, revision=one.revision + len(logs)) for one in said if _is_call(one)]
+        return facts
 
     def counted_only(self, door: str, records: int) -> None:
         """Records that are taken, counted and not stored."""
@@ -85,6 +130,16 @@ class Ingest:
     def close(self) -> None:
         """Finish what was accepted, take nothing more."""
         self._pool.shutdown(wait=True)
+
+
+def _is_call(fact: Fact) -> TypeGuard[EventFact]:
+    return isinstance(fact, EventFact) and isinstance(fact.event, LLMCall)
+
+
+def _is_silent(fact: Fact) -> bool:
+    """Whether this is a model call without its messages, which may come as log records."""
+    event = fact.event if isinstance(fact, EventFact) else None
+    return isinstance(event, LLMCall) and (event.prompt is None or event.completion is None)
 
 
 def _translating_errors(work: Callable[[], T]) -> T:
@@ -163,11 +218,11 @@ def take_traces(ingest: Ingest, door: str, caller: Caller, body: bytes, content_
 
 
 def take_logs(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:
-    """Decode log records."""
+    """Decode log records and join the messages among them to their spans."""
     rejected: list[str] = []
-    logs = otlp.decode_logs(body, content_type, rejected)
-    ingest.counted_only(door, len(logs))
-    return len(rejected), rejected[0] if rejected else "log records are counted and not stored"
+    others = ingest.logs(door, caller.project_id, otlp.decode_logs(body, content_type, rejected))
+    message = f"{others} log records are no messages of model calls: counted, not stored" if others else ""
+    return len(rejected), rejected[0] if rejected else message
 
 
 def take_metrics(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:

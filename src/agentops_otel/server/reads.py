@@ -24,6 +24,7 @@ from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, SessionQuery, Store, cursor_of
 from agentops_otel.store.keys import Keys
+from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.v2 import END_STATE_NAMES
 
 MOST_SESSIONS, MOST_EVENTS = 500, 1000
@@ -33,9 +34,10 @@ MOST_SESSIONS, MOST_EVENTS = 500, 1000
 class Reads:
     """The reading routes. Blocking reads run on the thread pool of the web framework."""
 
-    def __init__(self, store: Store, keys: Keys, gate: Gate) -> None:
+    def __init__(self, store: Store, keys: Keys, span_logs: SqliteSpanLogs, gate: Gate) -> None:
         self._store = store
         self._keys = keys
+        self._span_logs = span_logs
         self._gate = gate
 
     def router(self) -> APIRouter:
@@ -188,8 +190,11 @@ class Reads:
     def delete(self, request: Request, session_id: str) -> Response:
         """Remove a session with everything recorded in it. Only its own project may."""
         project_id = self._gate.by_headers(request.headers).project_id
+        events = self._store.events(project_id, session_id, EventQuery(payloads=False))
+        traces = {event.trace_id for event in events if event.trace_id}
         if not self._store.delete_session(project_id, session_id):
             raise _unknown()
+        self._span_logs.forget(project_id, traces)
         self._keys.forget_session(project_id, session_id)
         return Response(status_code=204)
 
