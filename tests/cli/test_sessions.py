@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.conftest import DONE, FAILED, OPEN, Cli, session
-from tests.text.examples import START_NS
+from tests.text.examples import EVENTS, START_NS
 
 from agentops_otel.exports import agentops_export, jsonl_lines
+from agentops_otel.facts import EventFact
 from agentops_otel.fold import Fold
 from agentops_otel.otlp import decode_traces
 from agentops_otel.records import session_from_json, to_json
@@ -221,6 +223,16 @@ def test_stats_json_is_the_statistics_of_the_record(cli: Cli, db: Path) -> None:
             **unknown,
         },
     ]
+
+
+def test_stats_of_a_session_whose_id_begins_others_are_its_own(cli: Cli, db: Path) -> None:
+    """Sums by model are not those of all ids that begin so."""
+    store = open_store(db)
+    store.append("default", [EventFact(replace(event, session_id=FAILED + "-2")) for event in EVENTS])
+    store.close()
+    for session_id in (FAILED, FAILED + "-2"):
+        models = json.loads(cli("sessions", "stats", session_id, "--json").out)["models"]
+        assert [(one["model"], one["llms"]) for one in models] == [("gpt-4o-mini", 2), ("no-such-model", 1)]
 
 
 # --- export and delete -----------------------------------------------------------------------------------------------

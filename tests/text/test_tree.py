@@ -27,6 +27,15 @@ def test_events_stand_under_their_parents_with_time_tokens_and_cost() -> None:
     )
 
 
+def test_a_long_error_takes_three_lines_and_is_cut() -> None:
+    """So that what went wrong can be read on a narrow terminal, and a stack of words does not push the tree away."""
+    assert event_tree([FAILED, error(FAILED, details="word " * 60)], 40).splitlines()[2:] == [
+        "       NotFoundError: word word word",
+        "       word word word word word word",
+        "       word word word word word word wo…",
+    ]
+
+
 def test_api_calls_are_shown_when_asked_for() -> None:
     """Then they stand between the step and what happened inside them."""
     assert event_tree(EVENTS, apis=True).splitlines()[5:] == [

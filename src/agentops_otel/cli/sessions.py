@@ -147,9 +147,12 @@ def stats(stored: Stored, session_id: str, as_json: bool) -> None:
 
 
 def _by_model(stored: Stored, session: Session) -> dict[str, Statistics]:
-    calls = EventQuery(types=["llms"], payloads=False)
-    sums: defaultdict[str, Statistics] = defaultdict(Statistics)
-    for call in stored.store.events(stored.project, session.session_id, calls):
+    """From the store's own sums; from the calls where another session's id goes on from this one's."""
+    session_id, sums = session.session_id, defaultdict[str, Statistics](Statistics)
+    if stored.store.find_session_ids(stored.project, session_id, 2) == [session_id]:
+        rows = stored.store.totals(stored.project, SessionQuery(id_prefix=session_id), "model")
+        return {row.key or "unknown": row.statistics for row in rows}
+    for call in stored.store.events(stored.project, session_id, EventQuery(types=["llms"])):
         if isinstance(call, LLMCall):
             sums[model_of(call) or "unknown"] += Statistics.of(call)
     return dict(sums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ LONGEST_PATTERN = 4
 
 _KINDS = {"llms": "llm", "tools": "tool", "actions": "action", "apis": "api", "errors": "error"}
 _NAME_AT_LEAST = 24
+_ERROR_LINES = 3
 
 
 def event_tree(events: Iterable[Event], width: int = WIDTH, *, apis: bool = False) -> str:
@@ -33,9 +35,8 @@ def event_tree(events: Iterable[Event], width: int = WIDTH, *, apis: bool = Fals
     happened inside them is not.
     """
     roots = _Plot(list(events), apis=apis).roots()
-    return (
-        _laid_out([_Line("event", time="time", tokens="tokens", cost="cost"), *_lines(roots)], width) if roots else ""
-    )
+    header = _Line("event", time="time", tokens="tokens", cost="cost")
+    return _laid_out([header, *_lines(roots, width)], width) if roots else ""
 
 
 # --- growing ---------------------------------------------------------------------------------------------------------
@@ -200,14 +201,22 @@ class _Line(NamedTuple):
     cost: str = ""
 
 
-def _lines(nodes: Sequence[_Node], prefix: str = "", *, top: bool = True) -> Iterator[_Line]:
+def _lines(nodes: Sequence[_Node], width: int, prefix: str = "", *, top: bool = True) -> Iterator[_Line]:
     for node in nodes:
         last = node is nodes[-1]
         branch, below = ("", "") if top else ("└─ ", "   ") if last else ("├─ ", "│  ")
         yield _line(node, prefix + branch)
+        margin = f"{prefix}{below}{'│' if node.children else ' '}      "
         for error in node.errors:
-            yield _Line(f"{prefix}{below}{'│' if node.children else ' '}      {error}")
-        yield from _lines(node.children, prefix + below, top=False)
+            yield from (_Line(margin + line) for line in _wrapped(error, width - len(margin)))
+        yield from _lines(node.children, width, prefix + below, top=False)
+
+
+def _wrapped(error: str, width: int) -> list[str]:
+    """The words of an error in a few lines, the last of them cut."""
+    lines = textwrap.wrap(error, max(_NAME_AT_LEAST, width), break_on_hyphens=False)
+    rest = " ".join(lines[_ERROR_LINES - 1 :])
+    return [*lines[: _ERROR_LINES - 1], rest] if rest else lines
 
 
 def _line(node: _Node, prefix: str) -> _Line:
