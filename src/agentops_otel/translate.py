@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from agentops_otel.conventions import Dialect, Reading
@@ -109,12 +109,14 @@ def _uuid_text(digits: str) -> str:
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-_MERGED = tuple(f.name for f in fields(Reading) if f.name not in ("consumed", "marks"))
-
 
 def readings_of(span: FlatSpan, logs: Sequence[FlatLog] = ()) -> list[tuple[str, Reading]]:
     """What each vocabulary says of the span and its log records, by name, the most believed first."""
-    readings = [(dialect.name, _ask(dialect, span)) for dialect in dialects_of(span)]
+    asked = dialects_of(span)
+    try:
+        readings = [(dialect.name, dialect.read(span)) for dialect in asked]
+    except Exception:  # noqa: BLE001 - what one of them cannot read, the others still may: each is asked by itself
+        readings = [(dialect.name, _ask(dialect, span)) for dialect in asked]
     if logs:
         readings.append(("log records", reading_of_logs(logs)))
     return readings
@@ -138,28 +140,27 @@ def _ask(dialect: Dialect, span: FlatSpan) -> Reading:
 
 def _merge(into: Reading, other: Reading) -> None:
     """Take what `into` does not say. An attribute that says something else than what was taken is not consumed."""
-    for name in _MERGED:
-        value = getattr(other, name)
-        if value is not None and getattr(into, name) is None:
-            setattr(into, name, value)
+    known, said = vars(into), vars(other)
+    if into.usage is not None and other.usage is not None and _same_totals(into.usage, other.usage):
+        said["usage"] = known["usage"] = max(into.usage, other.usage, key=_details)
+    for name, value in said.items():
+        if value is not None and known.get(name) is None:
+            known[name] = value
     into.marks += other.marks
-    agree = _same_totals(into.usage, other.usage)
-    if agree and _details(other.usage) > _details(into.usage):
-        into.usage = other.usage
+    consumed = into.consumed
     for attribute, name in other.consumed.items():
-        if not name or getattr(into, name) == getattr(other, name) or (name == "usage" and agree):
-            into.consumed.setdefault(attribute, name)
+        mine, theirs = known.get(name), said.get(name)
+        if (mine is theirs or mine == theirs) and attribute not in consumed:
+            consumed[attribute] = name
 
 
-def _same_totals(a: Usage | None, b: Usage | None) -> bool:
+def _same_totals(a: Usage, b: Usage) -> bool:
     """Two vocabularies that count the same call, one perhaps in more detail."""
-    if a is None or b is None:
-        return False
     return (a.prompt_tokens, a.completion_tokens) == (b.prompt_tokens, b.completion_tokens)
 
 
-def _details(usage: Usage | None) -> int:
-    return sum(bool(getattr(usage, bucket, None)) for bucket in USAGE_BUCKETS)
+def _details(usage: Usage) -> int:
+    return sum(bool(getattr(usage, bucket)) for bucket in USAGE_BUCKETS)
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------

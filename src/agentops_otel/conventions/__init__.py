@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from agentops_otel.facts import SessionFacts
 from agentops_otel.records import Json, Message, Price, Usage
@@ -43,7 +43,7 @@ def is_agent_span(attributes: Iterable[str]) -> bool:
     return any(name.startswith(AGENT_PREFIXES) for name in attributes)
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class Reading:
     """What a dialect read of one span; None means that this dialect does not say.
 
@@ -99,6 +99,12 @@ class Reading:
 
     consumed: dict[str, str] = field(default_factory=dict)
     marks: list[str] = field(default_factory=list)
+
+    def __init__(self, consumed: dict[str, str] | None = None, marks: list[str] | None = None, **said: Any) -> None:
+        """Only what is said is set, so that a reading costs what it says: one is made for each span and vocabulary."""
+        self.consumed = {} if consumed is None else consumed
+        self.marks = [] if marks is None else marks
+        vars(self).update(said)
 
 
 class Dialect(Protocol):

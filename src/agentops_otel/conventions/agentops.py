@@ -163,8 +163,11 @@ class AgentOpsDialect:
         if kind in (KIND_SESSION, KIND_MARKER):
             reading.kind = "session" if kind == KIND_SESSION else "marker"
             reading.session = _session_facts(span, reading)
+        ours = _OURS.intersection(attributes)
+        reading.consumed = dict.fromkeys(ours, "")
+        if ours <= _STAMPED:
+            return reading
         _read_event(attributes, reading)
-        reading.consumed |= dict.fromkeys(_OURS.intersection(attributes), "")
         if reading.usage is not None:
             totals = genai.totals_of(reading.usage)
             reading.consumed |= {name: "" for name, total in totals.items() if attributes.get(name) == total}
@@ -254,6 +257,9 @@ _JSON_FIELDS = {
     COMPLETION: "completion",
     ERROR_DETAILS: "details",
 }
+_STAMPED = frozenset({SESSION_ID, AGENT_ID, AGENT_NAME})
+"""What every span inside a session of ours carries; most carry no more."""
+
 _OURS = frozenset(
     {
         *(SESSION_ID, SPAN_KIND, STARTED, TAGS, TAGS_ADDED, VIDEO, END_STATE, END_STATE_REASON, END_RANK),

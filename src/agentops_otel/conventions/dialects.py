@@ -52,8 +52,13 @@ _ROOTS: frozenset[str] = frozenset().union(*(dialect.roots for dialect in DIALEC
 
 def dialects_of(span: FlatSpan) -> list[Dialect]:
     """The dialects that recognise the span, the most believed first."""
-    roots = _ROOTS.intersection([name.partition(".")[0] for name in span.attributes])
-    return [dialect for dialect in _speakers(roots) if dialect.matches(span)]
+    speakers = _speakers(_ROOTS.intersection(map(_root, span.attributes)))
+    return [dialect for dialect in speakers if dialect.matches(span)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _root(name: str) -> str:
+    return name.partition(".")[0]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -40,6 +40,7 @@ FINISH_REASONS = "gen_ai.response.finish_reasons"
 TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 CONVERSATION_ID = "gen_ai.conversation.id"
 REQUEST = "gen_ai.request."
+_PREFIX = len(REQUEST)
 OUTPUT_TYPE = "gen_ai.output.type"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
 INPUT_MESSAGES = "gen_ai.input.messages"
@@ -208,11 +209,9 @@ def _is_exclusive(span: FlatSpan) -> bool:
 
 
 def _take_params(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
-    params: dict[str, Json] = {}
-    for name, value in attributes.items():
-        if name.startswith(REQUEST) and name != REQUEST_MODEL:
-            params[name[len(REQUEST) :]] = plain(value)
-            reading.consumed[name] = "params"
+    asked = [name for name in attributes if name[:_PREFIX] == REQUEST and name != REQUEST_MODEL]
+    params: dict[str, Json] = {name[_PREFIX:]: plain(attributes[name]) for name in asked}
+    reading.consumed |= dict.fromkeys(asked, "params")
     definitions = attributes.get(TOOL_DEFINITIONS)
     if definitions is not None:
         params["tools"] = parsed(definitions)

@@ -161,8 +161,7 @@ def _joined(found: Iterable[Message]) -> list[Message]:
     """The messages, with an answer that came in several items (reasoning, then text, then calls) in one."""
     out: list[Message] = []
     for one in found:
-        bare = one.keys() == {"role", "parts"}
-        if bare and out and out[-1]["role"] == one["role"] == "assistant" and out[-1].keys() == one.keys():
+        if out and len(one) == len(out[-1]) == 2 and one["role"] == out[-1]["role"] == "assistant":
             out[-1]["parts"] = [*out[-1]["parts"], *one["parts"]]
         else:
             out.append(one)

@@ -118,7 +118,9 @@ _JSON_STARTS = frozenset('[{"')
 
 
 def _loads(source: str) -> Json:
-    value = _DECODER.decode(source)
+    value, end = _DECODER.raw_decode(source)
+    if end != len(source):
+        value = _DECODER.decode(source)
     if type(value) is str or not _is_plain(source):
         return carried(value)
     return value
