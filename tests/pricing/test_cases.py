@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from price_cases import CASES, Case
+from price_cases import CASES, VERSION, Case, at_these_prices
 
 from agentops_otel.conventions.usage import Shape
 from agentops_otel.pricing import Priced, Pricer
@@ -18,13 +18,14 @@ def test_a_payload_has_these_buckets(case: Case) -> None:
     assert case.usage == case.shape.count(case.raw).usage
 
 
+@at_these_prices
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_payload_costs_this_much(case: Case) -> None:
     """The cost is the sum worked out by hand, to the last digit, and says which entry of which table it is from."""
     found = PRICER.price(
         case.provider, case.model, case.usage, case.at_ns, service_tier=case.tier, operation=case.operation
     )
-    price = Price("genai-prices", case.entry, "0.2.3") if case.sum is not None else None
+    price = Price("genai-prices", case.entry, VERSION) if case.sum is not None else None
     assert Priced(case.dollars, price) == found
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from price_cases import at_these_prices
 
-from agentops_otel.pricing import Catalogue, Priced, Pricer, PriceTable
+from agentops_otel.pricing import Catalogue, Priced, Pricer, PriceTable, available
 from agentops_otel.pricing.catalogue import MOST_REMEMBERED
 from agentops_otel.records import LLMCall, Price, Usage, nanoseconds
 
@@ -29,7 +30,7 @@ CALL = LLMCall(
     model="gpt-4o",
     usage=USAGE,
 )
-GPT_4O = Price("genai-prices", "openai:gpt-4o", "0.2.3")
+GPT_4O = Price("genai-prices", "openai:gpt-4o", available())
 OWN = PriceTable.parse({"version": "v", "prices": [{"model": "gpt-4o", "input": 1, "output": 2}]})
 
 
@@ -84,6 +85,7 @@ def test_a_cost_that_is_no_longer_known_becomes_unknown() -> None:
     assert Pricer().priced(call) == replace(call, cost=None, price=None)
 
 
+@at_these_prices
 @pytest.mark.parametrize(
     ("said", "model", "cost"),
     [
@@ -109,11 +111,13 @@ def test_a_call_is_priced_in_the_tier_that_served_it(said: dict[str, Any], model
 
 def test_the_hosts_decimal_context_rounds_no_cost() -> None:
     """A program that computes with three digits, or traps inexact results, still gets exact costs."""
-    pricer = Pricer()
-    expected = pricer.price("openai", "gpt-4o", Usage(input=123_456_789, output=1), NOVEMBER)
-    with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact, decimal.Rounded])):
-        found = Pricer().price("openai", "gpt-4o", Usage(input=123_456_789, output=1), NOVEMBER)
-    assert found == expected == Priced(Decimal("308.6419825"), GPT_4O)
+    calls = [
+        ("openai", "gpt-4o", Usage(input=123_456_789, output=1), NOVEMBER),
+        ("perplexity", "sonar", Usage(input=123_456_789, output=1), NOVEMBER),
+    ]
+    with decimal.localcontext(decimal.Context(prec=1, traps=[decimal.Inexact, decimal.Rounded])):
+        found = [Pricer().price(*call).cost for call in calls]
+    assert found == [Decimal("308.6419825"), Decimal("123.46879")]
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

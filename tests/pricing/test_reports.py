@@ -6,6 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from price_cases import at_these_prices
+
 from agentops_otel.facts import EventFact, SessionFacts
 from agentops_otel.pricing import Catalogue, Pricer, PriceTable
 from agentops_otel.pricing.reports import Compared, check, repriced, show
@@ -27,6 +29,7 @@ CALL = LLMCall(
 OWN = PriceTable.parse({"version": "v", "prices": [{"model": "our-model", "input": 1, "output": 2}]})
 
 
+@at_these_prices
 def test_a_model_is_shown_with_its_prices_of_the_moment() -> None:
     """Per million tokens by bucket, of long prompts too, with the entry and version they are from."""
     [shown] = show(Pricer(), "anthropic", "claude-sonnet-4-5", NOVEMBER)

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as distribution_version
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from agentops_otel.pricing.names import (
     OWN_MACHINE,
@@ -24,7 +24,7 @@ from agentops_otel.pricing.names import (
     spellings,
 )
 from agentops_otel.pricing.rates import Card, Quote, may_hear, may_speak, per_million
-from agentops_otel.records import Price
+from agentops_otel.records import EXACT, Price
 
 STANDARD_TIERS = frozenset({"", "default", "standard", "standard_only", "auto", "on_demand"})
 """Words for being served as everybody is."""
@@ -67,7 +67,10 @@ _UNDERSTOOD = frozenset(key for keys in _PRICE_KEYS.values() for key in keys) | 
 }
 """Prices of anything else (hours, pages, characters, citations) need counts that usage does not have."""
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 MOST_REMEMBERED = 4096
+_NOT_YET: Any = object()  # what is remembered may be None
 _LATEST_S = 253_402_300_799  # the last second of the year 9999, which is as far as datetime goes
 _NS_PER_MINUTE = 60_000_000_000
 
@@ -107,18 +110,18 @@ class Catalogue:
         # Prices change at full minutes at the finest: deepseek's by time of day, the others by date.
         minute = 0 if tier in STANDARD_TIERS and _is_constant(listing.model.prices) else at_ns // _NS_PER_MINUTE
         key = (provider, model, tier, minute)
-        if key not in self._quotes:
-            _make_room(self._quotes)
-            self._quotes[key] = self._new_quote(listing, model, tier, at_ns)
-        return self._quotes[key]
+        found: Quote | None = self._quotes.get(key, _NOT_YET)
+        if found is _NOT_YET:
+            found = _remember(self._quotes, key, self._new_quote(listing, model, tier, at_ns))
+        return found
 
     def listing(self, provider: str | None, model: str) -> Listing | None:
         """The entry that a provider's model has, found by its spellings; None if there is none."""
         data, key = self._data(), (provider, model)
-        if key not in self._listings:
-            _make_room(self._listings)
-            self._listings[key] = _find(data.providers, provider_id(provider), model)
-        return self._listings[key]
+        found: Listing | None = self._listings.get(key, _NOT_YET)
+        if found is _NOT_YET:
+            found = _remember(self._listings, key, _find(data.providers, provider_id(provider), model))
+        return found
 
     def _data(self) -> Any:
         """The price data. A host that runs genai-prices' UpdatePrices gets the updated prices here too."""
@@ -146,10 +149,12 @@ class Catalogue:
         return Quote(card, Price("genai-prices", table, f"{self._version}{updated}"))
 
 
-def _make_room(cache: dict[Any, Any]) -> None:
-    """Names come from outside and may never end; what is forgotten is looked up again."""
+def _remember(cache: dict[_K, _V], key: _K, found: _V) -> _V:
+    """Keep it for the next call. Names come from outside and may never end; what is forgotten is looked up again."""
     if len(cache) >= MOST_REMEMBERED:
         cache.clear()
+    cache[key] = found
+    return found
 
 
 # --- which model -----------------------------------------------------------------------------------------------------
@@ -213,7 +218,7 @@ def card_of(prices: Any, provider: str, model_id: str, model: str) -> Card | Non
     return Card(
         rates=_rates(given, keys, 0),
         tiers=tuple((start, _rates(given, keys, start + 1)) for start in starts),
-        request=given.get("requests_kcount", Decimal(0)) / 1000,
+        request=EXACT.scaleb(given.get("requests_kcount", Decimal(0)), -3),
         hears=may_hear(model) and keys.get("audio_in") != "input_mtok",
         speaks=may_speak(model) and keys.get("audio_out") != "output_mtok",
     )
