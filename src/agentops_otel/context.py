@@ -101,6 +101,8 @@ def current(context: Context | None = None) -> ActiveSession | None:
     session = context.get(_SESSION)
     if session is not None and session.is_running:  # type: ignore[attr-defined]
         return session  # type: ignore[return-value]
+    if not len(active):
+        return None
     parent = trace.get_current_span(context).get_span_context()
     if parent.is_valid:
         known = active.of_trace(parent.trace_id)
