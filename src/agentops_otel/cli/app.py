@@ -12,6 +12,7 @@ import click
 from agentops_otel._version import __version__
 from agentops_otel.cli.diagnosis import doctor
 from agentops_otel.cli.explaining import explain
+from agentops_otel.cli.moving import export_sessions, import_files
 from agentops_otel.cli.output import complain
 from agentops_otel.cli.prices import prices, reprice
 from agentops_otel.cli.serving import keys, projects, serve
@@ -36,7 +37,10 @@ def app() -> None:
     """
 
 
-for command in (sessions, doctor, explain, prices, reprice, serve, keys, projects):
+for command in (
+    *(sessions, export_sessions, import_files, doctor, explain),
+    *(prices, reprice, serve, keys, projects),
+):
     app.add_command(command)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from agentops_otel.cli.output import progress, write_pieces
+import click
+
+from agentops_otel.cli.output import progress, show_pieces, write_pieces
 from agentops_otel.cli.stored import Stored
 from agentops_otel.records import EVENT_TYPES, Event, Failure, Session
 from agentops_otel.spans import FlatSpan
@@ -41,16 +45,36 @@ def counted(stored: Stored, session: Session, *, shown: bool) -> Iterator[Events
         yield events_of
 
 
-def write_file(path: Path, pieces: Iterable[str]) -> None:
-    """Write the file as a whole: until it is done, what was there before stays. Raises OSError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            write_pieces(file, pieces)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+class Export:
+    """Where an export goes, and in which form."""
+
+    def __init__(self, form: str, output: str | None) -> None:
+        self._form = PIECES[form]
+        self._file = None if output in (None, "-") else Path(str(output))
+
+    @property
+    def leaves_terminal_alone(self) -> bool:
+        """Whether a progress bar does not run into what is written."""
+        return self._file is not None or not sys.stdout.isatty()
+
+    def pieces(self, stored: Stored, session: Session, *, shown: bool = False) -> Iterator[str]:
+        """A session as text, with a progress bar if it is `shown` and long."""
+        with counted(stored, session, shown=shown and self.leaves_terminal_alone) as events_of:
+            yield from self._form(session, events_of)
+
+    def write(self, pieces: Iterable[str]) -> None:
+        """To stdout, or into the file as a whole: until it is done, what was there stays. Raises OSError."""
+        if self._file is None:
+            show_pieces(pieces)
+            return
+        part = self._file.with_name(self._file.name + ".part")
+        try:
+            with open(part, "wb") as file:
+                write_pieces(file, pieces)
+            os.replace(part, self._file)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -117,3 +141,27 @@ def _errors_by_trigger(events_of: EventsOf) -> dict[str | None, list[str]]:
 
 def _errors(ids: Iterable[str], events_of: EventsOf) -> list[Event]:
     return [event for one in ids for event in events_of(EventQuery(types=["errors"], event_id=one))]
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def format_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that chooses the form."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(tuple(PIECES)),
+        default=default,
+        show_default=True,
+        help="agentops: JSON as AgentOps' /export; jsonl: the session, then an event a line; otlp-json: spans.",
+    )
+
+
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write there, not to stdout.",
+)

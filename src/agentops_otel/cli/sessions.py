@@ -7,11 +7,11 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import click
 
+from agentops_otel.cli.exporting import OUTPUT, Export, format_option
 from agentops_otel.cli.options import WHEN, moment
 from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
@@ -189,27 +189,10 @@ def delete(stored: Stored, session_id: str, yes: bool, as_json: bool) -> None:
 
 @sessions.command()
 @click.argument("session_id", metavar="ID")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("agentops", "jsonl", "otlp-json")),
-    default="agentops",
-    show_default=True,
-    help="agentops: one JSON object as AgentOps' /export; jsonl: the session, then an event a line; otlp-json: spans.",
-)
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="Instead of stdout."
-)
+@format_option("agentops")
+@OUTPUT
 @on_store
 def export(stored: Stored, session_id: str, form: str, output: str | None) -> None:
     """Write a session with all its events, at constant memory."""
-    from agentops_otel.cli import exporting
-
-    session = stored.session(session_id)
-    to_file = output not in (None, "-")
-    with exporting.counted(stored, session, shown=to_file or not sys.stdout.isatty()) as events_of:
-        pieces = exporting.PIECES[form](session, events_of)
-        if to_file:
-            exporting.write_file(Path(str(output)), pieces)
-        else:
-            show_pieces(pieces)
+    session, export = stored.session(session_id), Export(form, output)
+    export.write(export.pieces(stored, session, shown=True))
