@@ -15,8 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from agentops_otel.conventions.agentops import Marker
-from agentops_otel.conventions.writeback import spans_of
+from agentops_otel.conventions.writeback import session_spans, spans_of
 from agentops_otel.otlp import encode_traces_json
 from agentops_otel.records import (
     EVENT_TYPES,
@@ -113,17 +112,20 @@ def jsonl_lines(session: Session, events: Iterable[Event]) -> Iterator[str]:
         yield _dumps(to_json(event))
 
 
-def otlp_json_chunks(session: Session, events_of: Callable[[tuple[EventType, ...]], Iterable[Event]]) -> Iterator[str]:
-    """A session as one OTLP/JSON ExportTraceServiceRequest, in pieces: a marker span with what is known of the session
-    itself, then its events as spans, an error inside the span in which it was met.
+def otlp_json_chunks(
+    session: Session, root: tuple[int, int], events_of: Callable[[tuple[EventType, ...]], Iterable[Event]]
+) -> Iterator[str]:
+    """A session as one OTLP/JSON ExportTraceServiceRequest, in pieces: spans with what is known of the session itself,
+    then its events, an error inside the span in which it was met.
 
-    `events_of` is asked twice: for the errors, which are held in memory, and for the rest, which is not.
+    `root` is the trace id and the span id of its root (`sessions.root_of`). `events_of` is asked twice: for the errors,
+    which are held in memory, and for the rest, which is not.
     """
     met: dict[str | None, list[Event]] = {}
     for error in events_of(("errors",)):
         inside = isinstance(error, Failure) and error.trace_id is not None and error.span_id is None
         met.setdefault(getattr(error, "trigger_event_id", None) if inside else None, []).append(error)
-    yield '{"resourceSpans":[' + _resource_spans([session_marker(session)])
+    yield '{"resourceSpans":[' + _resource_spans(session_spans(session, *root))
     others = events_of(tuple(kind for kind in EVENT_TYPES if kind != "errors"))
     for chunk in _chunks(others, _SPANS_AT_ONCE):
         errors = [error for event in chunk for error in met.pop(event.event_id, ())]
@@ -132,38 +134,15 @@ def otlp_json_chunks(session: Session, events_of: Callable[[tuple[EventType, ...
     yield ("," + _resource_spans(rest) if rest else "") + "]}"
 
 
-def otlp_json(session: Session, events: Iterable[Event]) -> dict[str, Json]:
+def otlp_json(session: Session, root: tuple[int, int], events: Iterable[Event]) -> dict[str, Json]:
     """The same at once."""
     known = list(events)
-    text = "".join(otlp_json_chunks(session, lambda kinds: [one for one in known if one.event_type in kinds]))
+    text = "".join(otlp_json_chunks(session, root, lambda kinds: [one for one in known if one.event_type in kinds]))
     found: dict[str, Json] = json.loads(text)
     return found
 
 
 _SPANS_AT_ONCE = 200
-
-
-def session_marker(session: Session) -> FlatSpan:
-    """A span of no length that says what is known of a session itself: its start, end, tags and video."""
-    digits = uuid5(NAMESPACE_OID, f"{session.session_id}/export").hex
-    end_ns = session.end_timestamp or session.last_activity_at or session.init_timestamp or 0
-    ended = session.end_timestamp is not None and not session.is_running
-    marker = Marker(
-        started=session.init_timestamp is not None,
-        tags_set=session.tags or None,
-        video=session.video,
-        end_state=session.end_state if ended else None,
-        end_state_reason=session.end_state_reason if ended else None,
-    )
-    return FlatSpan(
-        trace_id=digits,
-        span_id=digits[:16],
-        name="agentops.session",
-        start_ns=session.init_timestamp or end_ns,
-        end_ns=end_ns,
-        attributes=marker.attributes(session.session_id),
-        scope_name="agentops_otel",
-    )
 
 
 def _resource_spans(spans: list[FlatSpan]) -> str:

@@ -22,6 +22,7 @@ from agentops_otel.facts import SessionFacts, Stamp
 from agentops_otel.records import END_STATES, EVENT_TYPES, Event, EventType, Json, Session, nanoseconds, to_json
 from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
+from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, SessionQuery, Store, cursor_of
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
@@ -174,7 +175,9 @@ class Reads:
         def events_of(kinds: tuple[EventType, ...]) -> Iterator[Event]:
             return self._store.events(project_id, session_id, EventQuery(types=kinds))
 
-        return StreamingResponse(exports.otlp_json_chunks(session, events_of), media_type="application/json")
+        return StreamingResponse(
+            exports.otlp_json_chunks(session, root_of(session_id), events_of), media_type="application/json"
+        )
 
     def jsonl(self, request: Request, session_id: str) -> Response:
         """The session as JSON lines: its record, then its events."""
