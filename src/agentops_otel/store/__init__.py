@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from agentops_otel.store import forks as forks  # sets the hooks, before anything else does
 from agentops_otel.store.base import Store
 
 DATABASE_NAME = "agentops.db"

@@ -13,7 +13,6 @@ import random
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -29,6 +28,7 @@ from agentops_otel.errors import (
     StoreReadOnlyError,
     StoreVersionError,
 )
+from agentops_otel.store.forks import everywhere
 
 APPLICATION_ID = 0x41474F54
 """Marks the file as ours ("AGOT"), so that another program's database is never taken for one."""
@@ -71,7 +71,7 @@ class Connections:
         self._steps = steps
         self._closed = False
         self._forget()
-        _everywhere.add(self)
+        everywhere.add(self)
 
     def _forget(self) -> None:
         """Start with nothing open, as a new process does."""
@@ -364,18 +364,4 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-_everywhere: weakref.WeakSet[Connections] = weakref.WeakSet()
 _inherited: list[sqlite3.Connection] = []
-
-
-def _each(action: Callable[[Connections], None]) -> None:
-    for one in list(_everywhere):
-        action(one)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _each(Connections.before_fork),
-        after_in_parent=lambda: _each(Connections.after_fork_in_parent),
-        after_in_child=lambda: _each(Connections.after_fork_in_child),
-    )
