@@ -52,10 +52,10 @@ def run(arguments: Sequence[str]) -> int:
         return code
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return USAGE
     except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and later; it holds the help of a group
+            click.echo(error.format_message())
+            return USAGE
         return complain(f"{_sentence(error)}; see `{_path(error)} --help`", USAGE)
     except click.ClickException as error:
         return complain(error.format_message(), PROBLEM)
