@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agentops_otel import host
 from agentops_otel import settings as options
 from agentops_otel.capture import facts_without_content
+from agentops_otel.conventions.belonging import belonging
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.facts import Fact
 from agentops_otel.guard import strict, warn_once
@@ -51,7 +52,7 @@ class AgentOpsSpanExporter(SpanExporter):
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""
         price = self._priced()
-        facts = [fact for span in spans for fact in translate(from_sdk(span), price=price)]
+        facts = [fact for span in belonging(map(from_sdk, spans)) for fact in translate(span, price=price)]
         return facts if self._settings.capture_content != "none" else facts_without_content(facts)
 
     def _priced(self) -> Callable[[LLMCall], LLMCall]:

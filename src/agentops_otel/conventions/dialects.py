@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Iterator, Mapping
 
 from agentops_otel.conventions import Dialect
 from agentops_otel.conventions.adk import AdkDialect
-from agentops_otel.conventions.agentops import AgentOpsDialect
+from agentops_otel.conventions.agentops import SESSION_ID, AgentOpsDialect
 from agentops_otel.conventions.agentops_v4 import AgentOpsV4Dialect
 from agentops_otel.conventions.genai import GenAIDialect
 from agentops_otel.conventions.genai_events import GenAIEventsDialect
@@ -23,7 +25,8 @@ from agentops_otel.conventions.mlflow import MlflowDialect
 from agentops_otel.conventions.openinference import OpenInferenceDialect
 from agentops_otel.conventions.traceloop import TraceloopDialect
 from agentops_otel.conventions.vercel import VercelDialect
-from agentops_otel.spans import FlatSpan
+from agentops_otel.conventions.wire import Reader, Rules, text
+from agentops_otel.spans import AnyValue, FlatSpan
 
 DIALECTS: tuple[Dialect, ...] = (
     AgentOpsDialect(),
@@ -64,3 +67,24 @@ def _root(name: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def _speakers(roots: frozenset[str]) -> tuple[Dialect, ...]:
     return tuple(dialect for dialect in DIALECTS if not dialect.roots or dialect.roots & roots)
+
+
+def session_named_by(attributes: Mapping[str, AnyValue]) -> str | None:
+    """The session that attributes name in any vocabulary, the most believed first; None where they name none."""
+    for name, read in _SESSION_NAMES:
+        if name in attributes:
+            session_id = read(attributes[name])
+            if session_id is not None:
+                return str(session_id)
+    return None
+
+
+def _session_names() -> Iterator[tuple[str, Reader]]:
+    yield SESSION_ID, text
+    for dialect in DIALECTS:
+        for table in vars(sys.modules[type(dialect).__module__]).values():
+            if isinstance(table, Rules):
+                yield from ((name, read) for name, target, read in table.flat if target == "session_id")
+
+
+_SESSION_NAMES = tuple(_session_names())

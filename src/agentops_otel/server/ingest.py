@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from agentops_otel import otlp
+from agentops_otel.conventions.belonging import belonging
 from agentops_otel.conventions.genai_events import NAMES, log_name
 from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.facts import EventFact, Fact
@@ -87,7 +88,7 @@ class Ingest:
             logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
         facts: list[Fact] = []
         silent: list[FlatSpan] = []
-        for span in spans:
+        for span in belonging(spans):
             said = translate(span, price=self._price)
             facts += said
             if any(_is_silent(fact) for fact in said):
