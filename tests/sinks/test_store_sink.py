@@ -20,7 +20,7 @@ def test_the_file_is_made_at_the_first_append(tmp_path: Path) -> None:
     untouched = not path.parent.exists()
     sink.append([SessionFacts("s")])
     reader = open_store(path)
-    assert (True, True, True) == (untouched, sink.flush(0), reader.session("p", "s") is not None)
+    assert (untouched, sink.flush(0), reader.session("p", "s") is not None) == (True, True, True)
     reader.close()
     sink.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from agentops_otel.store import open_store
 from agentops_otel.store.base import Store
+from agentops_otel.testing import MemoryStore
 
 from .conformance import *  # noqa: F403
 
@@ -27,3 +28,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..
     yield open_one
     for store in opened:
         store.close()
+
+
+def test_the_memory_store_is_public_in_testing() -> None:
+    """Tests of other programs get it where the other tools for tests are."""
+    assert MemoryStore is type(open_store("memory:"))

@@ -16,7 +16,7 @@ import pytest
 
 from agentops_otel.fold import Fold
 from agentops_otel.store.base import EventQuery
-from agentops_otel.store.sqlite import SqliteStore
+from agentops_otel.store.sqlite import SqliteStore, connections
 from fold.test_laws import NOW, records, text_of
 
 from . import writer
@@ -137,7 +137,7 @@ def _forked(store: SqliteStore, number: int) -> int:
         return child
     status = 1
     try:
-        inherited = len(store._connections._idle)
+        inherited = len(connections._inherited)
         store.append("p", writer.batch(f"{number}-a", 0))
         store.close()
         own = SqliteStore(store.path)

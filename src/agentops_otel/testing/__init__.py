@@ -1,10 +1,12 @@
-"""What a test of a program with agents needs: an offline model server that the real clients talk to."""
+"""What a test of a program with agents needs: an offline model server that the real clients talk to, and a store in
+memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agentops_otel.store.memory import MemoryStore as MemoryStore
     from agentops_otel.testing.model_server import ModelServer as ModelServer
     from agentops_otel.testing.model_server import Request as Request
     from agentops_otel.testing.replies import Body as Body
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
     from agentops_otel.testing.replies import ToolRequest as ToolRequest
 
 _ROOMS = {
-    "ModelServer": "model_server",
-    "Request": "model_server",
-    "Body": "replies",
-    "Failure": "replies",
-    "Reply": "replies",
-    "Tokens": "replies",
-    "ToolRequest": "replies",
+    "MemoryStore": "agentops_otel.store.memory",
+    "ModelServer": "agentops_otel.testing.model_server",
+    "Request": "agentops_otel.testing.model_server",
+    "Body": "agentops_otel.testing.replies",
+    "Failure": "agentops_otel.testing.replies",
+    "Reply": "agentops_otel.testing.replies",
+    "Tokens": "agentops_otel.testing.replies",
+    "ToolRequest": "agentops_otel.testing.replies",
 }
 
 __all__ = list(_ROOMS)
@@ -31,4 +34,4 @@ def __getattr__(name: str) -> object:
 
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    return getattr(importlib.import_module(_ROOMS[name]), name)
