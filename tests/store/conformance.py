@@ -21,6 +21,7 @@ from agentops_otel.store.base import (
     Appended,
     EventQuery,
     FindsIds,
+    ListsModels,
     SessionQuery,
     Store,
     Totals,
@@ -363,6 +364,15 @@ def test_ids_are_found_by_prefix(store: FindsIds) -> None:
     assert store.find_session_ids("p", "a%") == ["a%"]
     assert store.find_session_ids("p", "a", limit=2) == ["a%", "a_"]
     assert store.find_session_ids("p", "z") == []
+
+
+def test_models_are_told_by_session(store: ListsModels) -> None:
+    """Each session with the models it called, by name; one that called none is left out, and so is a foreign one."""
+    store.append("p", [call("s", "1", model="m-2"), call("s", "2", model="m-1"), call("s", "3", model="m-1")])
+    store.append("p", [call("t", "1", request_model="m-3"), step("u", "1")])
+    store.append("q", [call("u", "1", model="m-4")])
+
+    assert store.models("p", ["s", "t", "u", "none"]) == {"s": ["m-1", "m-2"], "t": ["m-3"]}
 
 
 def rows(store: Totals, by: Any, **query: Any) -> dict[str, tuple[int, int, Decimal]]:

@@ -162,6 +162,14 @@ class FindsIds(Protocol):
         ...
 
 
+class ListsModels(Protocol):
+    """A store that knows the models of its sessions without reading their events."""
+
+    def models(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The models that each session called, by name; a session without any is left out."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """How a store is. `unpriced` counts the calls without a known price, by model."""

@@ -89,6 +89,11 @@ class MemoryStore:
         with self._lock:
             return [one for one in self._fold(project_id).session_ids() if one.startswith(prefix)][:limit]
 
+    def models(self, project_id: str, session_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The models that each session called; see `ListsModels`."""
+        found = {session_id: sorted(self._by_model(project_id, session_id)) for session_id in session_ids}
+        return {session_id: models for session_id, models in found.items() if models}
+
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over every session the query selects."""
         groups: dict[str, list[Statistics]] = {}

@@ -3,7 +3,7 @@ without ANALYZE it may take one that reads or sorts everything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +95,16 @@ def ids(project_id: str, prefix: str, limit: int) -> Statement:
         "SELECT session_id FROM sessions INDEXED BY sqlite_autoindex_sessions_1 "
         "WHERE project_id = ? AND session_id >= ? AND session_id < ? ORDER BY session_id LIMIT ?",
         [project_id, prefix, prefix + _AFTER_ANY_TEXT, limit],
+    )
+
+
+def models(project_id: str, session_ids: Sequence[str]) -> Statement:
+    """Session ids and their models, by name."""
+    return (
+        "SELECT s.session_id, m.model FROM sessions s INDEXED BY sqlite_autoindex_sessions_1 "
+        "CROSS JOIN session_models m ON m.session = s.key "
+        f"WHERE s.project_id = ? AND s.session_id IN ({marks(len(session_ids))}) ORDER BY s.session_id, m.model",
+        [project_id, *session_ids],
     )
 
 

@@ -152,6 +152,14 @@ class SqliteStore:
         with self._connections.reading() as db:
             return [row[0] for row in db.execute(*queries.ids(project_id, prefix, limit))]
 
+    def models(self, project_id: str, session_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The models that each session called; see `ListsModels`."""
+        found: dict[str, list[str]] = {}
+        with self._connections.reading() as db:
+            for session_id, model in db.execute(*queries.models(project_id, session_ids)):
+                found.setdefault(session_id, []).append(model)
+        return found
+
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over many sessions, from their rollups; see `Totals`."""
         keys = None
