@@ -58,6 +58,13 @@ def test_spans_go_to_the_project_of_the_key(keyed: Running, how: str) -> None:
     assert keyed.get(f"/v2/sessions/{session_id}", key=key)["project_id"] == "traces"
 
 
+@pytest.mark.parametrize("key", ["secrets", "prefix None", "key", " "])
+def test_a_word_is_no_key(keyed: Running, key: str) -> None:
+    """A key that reads like something the gate remembers is an unknown key."""
+    keyed.ask("GET", "/v2/sessions", token="a.b.c")
+    assert keyed.ask("GET", "/v2/sessions", key=key).status == 401
+
+
 def test_without_a_key_nothing_is_answered(keyed: Running) -> None:
     """OTLP and our routes say 401, AgentOps' routes what they always said; counters show it."""
     path = f"/v2/sessions/{new_id()}"

@@ -20,6 +20,7 @@ from agentops_otel.server.api_docs import page_of
 from agentops_otel.server.api_v2 import ApiV2
 from agentops_otel.server.auth import Gate
 from agentops_otel.server.bodies import InFlight
+from agentops_otel.server.dashboard.routes import Dashboard
 from agentops_otel.server.ingest import Ingest, OtlpDoors
 from agentops_otel.server.metrics import CONTENT_TYPE, Counters
 from agentops_otel.server.options import ServerOptions, is_loopback
@@ -63,6 +64,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(v2.router())
     app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
+    app.include_router(Dashboard(parts.store, parts.gate).router())
     _add_own_routes(app, parts)
     _add_errors(app, parts)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)

@@ -84,7 +84,7 @@ class Gate:
         """The caller with this key. Raises Refusal 401."""
         if self.is_open:
             return Caller(DEFAULT_PROJECT)
-        found = self._remembered(key, lambda: self._keys.find_key(key))
+        found = self._remembered(f"key {key}", lambda: self._keys.find_key(key))
         if found is None:
             raise Refusal(401, "Invalid API Key", "bad_key")
         self._limit(found)

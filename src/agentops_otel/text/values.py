@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
-from agentops_otel.records import Session, Statistics, iso8601
+from agentops_otel.records import Session, Statistics, iso8601, nanoseconds
 
 UNKNOWN = "–"
 
@@ -17,6 +18,23 @@ def state_text(session: Session) -> str:
 def moment_text(time_ns: int | None) -> str:
     """`2026-11-22 14:03:22`, in UTC."""
     return UNKNOWN if time_ns is None else iso8601(time_ns)[:19].replace("T", " ")
+
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def moment_of(said: str, now_ns: int) -> int:
+    """`2h`, `3d` (that long ago) or an ISO 8601 date or time, UTC unless it says otherwise; in nanoseconds.
+
+    Raises ValueError, naming value and remedy.
+    """
+    ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", said)
+    if ago:
+        return max(0, now_ns - int(ago[1]) * UNITS_S[ago[2]] * 1_000_000_000)
+    try:
+        return nanoseconds(said)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{said!r} is neither a time ago (30m, 2h, 3d) nor an ISO date or time (2026-11-22)") from None
 
 
 def duration_text(duration_ns: int | None) -> str:

@@ -1,0 +1,73 @@
+"""Who looks: nobody needs to say while the gate is open; else a key, given once and kept as a token in a cookie."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from agentops_otel.server.auth import KEY_HEADER, PROJECT_TOKEN_S, Caller, Gate, bearer_of
+from agentops_otel.server.dashboard.pages import HEADERS, html, page
+from agentops_otel.server.refusals import Refusal
+
+COOKIE = "agentops_dashboard"
+_LONGEST_FORM = 4096
+
+
+def caller_of(request: Request, gate: Gate) -> Caller:
+    """Who asks: by API key as everywhere, else by the cookie of `log_in`. Raises Refusal 401."""
+    said = request.headers.get(KEY_HEADER) or bearer_of(request.headers)
+    token = request.cookies.get(COOKIE)
+    return gate.by_token(token) if token and not said and not gate.is_open else gate.by_headers(request.headers)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a small form that a page of ours sent. Raises Refusal 403 for foreign pages, 413 for large forms.
+
+    A browser names in `Origin` the page that sends a form, so a foreign one cannot log its visitor in or out.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Refusal(403, "this form was not sent by the dashboard", "foreign_origin")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_FORM:
+            raise Refusal(413, "this form is too long", "too_large")
+    return {name: fields[0] for name, fields in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def log_in(request: Request, gate: Gate, form: dict[str, str]) -> Response:
+    """Exchange a key for the cookie and go on to `next`, or ask again."""
+    following = _own_path(form.get("next", ""))
+    try:
+        caller = gate.by_key(form.get("key", "").strip())
+    except Refusal as refusal:
+        if refusal.status != 401:
+            raise
+        wrong = "There is no active key like this."
+        return page(html("login.html", next=following, wrong=wrong, open=None), 401)
+    answer = RedirectResponse(following, 303, HEADERS)
+    answer.set_cookie(
+        COOKIE,
+        gate.token(caller),
+        max_age=PROJECT_TOKEN_S,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def log_out() -> Response:
+    """Forget the cookie."""
+    answer = RedirectResponse("/login", 303, HEADERS)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return answer
+
+
+def _own_path(said: str) -> str:
+    """Where to go after the login: a path of this server, else the list."""
+    harmless = said.startswith("/") and not said.startswith("//") and "\\" not in said and said.isprintable()
+    return said if harmless else "/sessions"

@@ -1,0 +1,104 @@
+"""Templates to answers, and what a browser may do with them.
+
+Whatever a model or a user wrote is text: every template escapes, and the content security policy would not run what
+slipped through.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from agentops_otel._version import __version__
+from agentops_otel.records import iso8601
+from agentops_otel.server.dashboard.assets import assets
+from agentops_otel.server.dashboard.filters import sessions_url
+from agentops_otel.server.refusals import Refusal
+from agentops_otel.text import values
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "private, no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every page says about itself."""
+
+PARTS = ("rows", "live", "pane")
+"""What can be asked of a page instead of the whole, as `part=`."""
+
+
+@functools.lru_cache(maxsize=1)
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(
+        asset=lambda name: assets()[name].url,
+        session_url=session_url,
+        sessions_url=sessions_url,
+        version=__version__,
+        counted=values.counted,
+    )
+    templates.filters.update(
+        cost=values.cost_text,
+        count=lambda number: f"{number:,}",
+        dollars=values.dollars,
+        duration=values.duration_text,
+        events=values.events_text,
+        iso=iso8601,
+        losses=values.losses_text,
+        moment=values.moment_text,
+        short_cost=values.short_cost,
+        state=lambda session: values.state_text(session).capitalize(),
+        tokens=values.tokens_text,
+        tokens_count=values.tokens_count,
+    )
+    return templates
+
+
+def session_url(session_id: str, **asked: str | None) -> str:
+    """The page of a session; `asked` is its query."""
+    known = {name: value for name, value in asked.items() if value}
+    return f"/sessions/{quote(session_id, safe='')}" + (f"?{urlencode(known)}" if known else "")
+
+
+def html(template: str, **told: Any) -> Markup:
+    """A template, filled; fit to be put into another one."""
+    return Markup(_templates().get_template(template).render(**told))
+
+
+def page(content: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """HTML as an answer."""
+    return HTMLResponse(content, status, {**HEADERS, **(headers or {})})
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """What a person sees instead: the login where a key is missing, else what is wrong."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if refusal.status == 401:
+        login = f"/login?{urlencode({'next': here})}"
+        if is_part(request):
+            return page("", 401, {"HX-Redirect": f"/login?{urlencode({'next': request.url.path})}"})
+        return RedirectResponse(login, 303, HEADERS)
+    title = "Not found" if refusal.status == 404 else "This did not work"
+    return page(html("problem.html", title=title, message=refusal.message, open=None), refusal.status)
+
+
+def is_part(request: Request) -> bool:
+    """Whether a script asks for a part of a page."""
+    return request.query_params.get("part") in PARTS

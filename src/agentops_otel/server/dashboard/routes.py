@@ -1,0 +1,141 @@
+"""The routes of the dashboard. Every state of a page is a URL; scripts ask for parts of the same pages (`part=`)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+
+from agentops_otel.errors import InvalidValueError, StoreError
+from agentops_otel.server.auth import Gate
+from agentops_otel.server.dashboard.assets import assets
+from agentops_otel.server.dashboard.filters import STATES, TIMES, Filters
+from agentops_otel.server.dashboard.first_steps import first_steps
+from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
+from agentops_otel.server.dashboard.pages import html, page, refused
+from agentops_otel.server.refusals import Refusal
+from agentops_otel.store.base import Store
+
+SESSIONS_AT_ONCE = 50
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, its refusals answered as pages."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Refusal as refusal:
+                return refused(request, refusal)
+            except StoreError as error:
+                return refused(request, Refusal(503, f"The store cannot be read: {error}", "store"))
+
+        return handled
+
+
+class Dashboard:
+    """The pages. Blocking reads run on the thread pool of the web framework."""
+
+    def __init__(self, store: Store, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
+        self._store = store
+        self._gate = gate
+        self._clock = clock
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(route_class=PageRoute, include_in_schema=False)
+        router.add_api_route("/", self.sessions, methods=["GET"])
+        router.add_api_route("/sessions", self.sessions, methods=["GET"])
+        router.add_api_route("/login", self.login_page, methods=["GET"])
+        router.add_api_route("/login", self.login, methods=["POST"])
+        router.add_api_route("/logout", self.logout, methods=["POST"])
+        router.add_api_route("/static/{digest}/{name}", self.static, methods=["GET"])
+        return router
+
+    # --- sessions ------------------------------------------------------------------------------------------------
+
+    def sessions(self, request: Request) -> Response:
+        """The list: filtered by the URL, newest first, its first page live."""
+        caller = caller_of(request, self._gate)
+        asked = request.query_params
+        filters, cursor = Filters.of(asked), asked.get("cursor")
+        try:
+            found = self._store.sessions(caller.project_id, filters.query(self._clock(), SESSIONS_AT_ONCE, cursor))
+            sessions, more, wrong = found.items, found.next_cursor, None
+        except InvalidValueError as error:
+            sessions, more, wrong = [], None, str(error)
+        rows = html(
+            "sessions_live.html",
+            sessions=sessions,
+            models=self._models(caller.project_id, [session.session_id for session in sessions]),
+            filters=filters,
+            next_url=filters.url(cursor=more) if more else None,
+            first_url=filters.url() if cursor else None,
+            wrong=wrong,
+            first_steps=first_steps(str(request.base_url).rstrip("/"), needs_key=not self._gate.is_open),
+        )
+        live = _live(request, rows, filters.url(part="live") if cursor is None and wrong is None else None)
+        if live is None or asked.get("part") == "live":
+            return Response(status_code=204) if live is None else page(live)
+        return page(
+            html(
+                "sessions.html",
+                live=live,
+                filters=filters,
+                states=STATES,
+                times=TIMES,
+                open=self._gate.is_open,
+                project_id=caller.project_id,
+            )
+        )
+
+    def _models(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The models of each session, where the store can tell."""
+        models = getattr(self._store, "models", None)
+        return models(project_id, session_ids) if models is not None and session_ids else {}
+
+    # --- who looks -----------------------------------------------------------------------------------------------
+
+    def login_page(self, request: Request) -> Response:
+        """The form that takes a key; nobody needs it while the gate is open."""
+        if self._gate.is_open:
+            return RedirectResponse("/sessions", 303)
+        return page(html("login.html", next=request.query_params.get("next", ""), wrong=None, open=None))
+
+    async def login(self, request: Request) -> Response:
+        """Take a key."""
+        form = await form_of(request)
+        return await run_in_threadpool(log_in, request, self._gate, form)
+
+    async def logout(self, request: Request) -> Response:
+        """Forget the key."""
+        await form_of(request)
+        return log_out()
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def static(self, digest: str, name: str) -> Response:
+        """A file of the pages; its URL changes with its content, so it is kept for ever."""
+        asset = assets().get(name)
+        if asset is None or asset.url != f"/static/{digest}/{name}":
+            raise Refusal(404, f"there is no file {name!r} here", "unknown_route")
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+
+
+def _live(request: Request, content: str, url: str | None) -> str | None:
+    """The part of a page that is asked for again and again at `url`; None where the asker has seen it already."""
+    version = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+    if request.query_params.get("part") == "live" and request.query_params.get("seen") == version:
+        return None
+    return html("live.html", content=content, url=f"{url}&seen={version}" if url else None)

@@ -1,0 +1,58 @@
+"""A server over sessions that were recorded through the front door, and one over nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from server.running import Running
+
+from .reading import Reading
+
+RECORDING = Path(__file__).with_name("recording.py")
+RECORDED = ("research", "failure", "unpriced", "canary")
+
+
+class Recorded(NamedTuple):
+    """A server and the ids of what it serves, by the name of the function in recording.py."""
+
+    server: Running
+    ids: dict[str, str]
+
+    def read(self, path: str) -> Reading:
+        """A page that must be there."""
+        answer = self.server.ask("GET", path)
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8"), answer
+        return Reading(answer.body.decode())
+
+    def session(self, name: str, query: str = "") -> Reading:
+        """A page of a recorded session."""
+        return self.read(f"/sessions/{self.ids[name]}{query}")
+
+
+def environment(db: Path) -> dict[str, str]:
+    """Of a program that records into a store."""
+    return os.environ | {"AGENTOPS_DB": str(db), "AGENTOPS_STRICT": "true", "AGENTOPS_MAX_WAIT_TIME": "100"}
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """Four sessions: one that went well, one that failed, one with an unpriced call, one full of markup."""
+    running = Running(tmp_path_factory.mktemp("recorded"))
+    command = [sys.executable, str(RECORDING), *RECORDED]
+    said = subprocess.run(command, env=environment(running.db), stdout=subprocess.PIPE, text=True, check=True).stdout
+    with running:
+        yield Recorded(running, dict(zip(RECORDED, said.split(), strict=True)))
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """An empty store."""
+    with Running(tmp_path_factory.mktemp("nothing")) as running:
+        yield Recorded(running, {})

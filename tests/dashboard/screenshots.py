@@ -1,0 +1,49 @@
+"""Pictures of every page for docs/screenshots: `PYTHONPATH=tests python -m dashboard.screenshots`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from server.running import Running
+
+from .browser import WIDTHS, Watched, chromium
+from .conftest import RECORDED, RECORDING, environment
+
+FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
+PAGES = {"sessions": "/sessions"}
+SHOWN = tuple(name for name in RECORDED if name != "canary")
+
+
+def main() -> None:
+    """Record, serve, look."""
+    with tempfile.TemporaryDirectory() as folder, Running(Path(folder)) as server, chromium() as browser:
+        command = [sys.executable, str(RECORDING), *SHOWN]
+        said = subprocess.run(command, env=environment(server.db), stdout=subprocess.PIPE, text=True, check=True).stdout
+        ids = dict(zip(SHOWN, said.split(), strict=True))
+        with subprocess.Popen(
+            [sys.executable, str(RECORDING), "running"],
+            env=environment(server.db),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            program.stdout.readline()
+            for name, path in PAGES.items():
+                for width in WIDTHS:
+                    watched = Watched(browser, width)
+                    watched.open(server.url + path.format(**ids))
+                    watched.page.screenshot(path=FOLDER / f"{name}-{width}.png")
+                    watched.page.close()
+            watched = Watched(browser, 1440, color_scheme="dark")
+            watched.open(server.url + list(PAGES.values())[-1].format(**ids))
+            watched.page.screenshot(path=FOLDER / "dark-1440.png")
+            program.stdin.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The dashboard in a real browser: what HTTP alone cannot show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .browser import WIDTHS, Watched, chromium, require_chromium
+from .conftest import RECORDING, Recorded, environment
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Watched]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    require_chromium()
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Open]:
+    """Opens tabs; when the test is over none may have complained or asked another host."""
+    tabs: list[tuple[Watched, str]] = []
+
+    def open_tab(url: str, **options: Any) -> Watched:
+        watched = Watched(browser, **options)
+        tabs.append((watched, url))
+        watched.open(url)
+        return watched
+
+    yield open_tab
+    for watched, url in tabs:
+        watched.page.close()
+        host = "/".join(url.split("/")[:3])
+        assert watched.complaints == []
+        assert [asked for asked in watched.asked if not asked.startswith(f"{host}/")] == []
+
+
+PATHS = ("/sessions", "/sessions?state=failure&tag=nightly")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_fit_every_width(tab: Open, recorded: Recorded, path: str, width: int) -> None:
+    """Nothing has to be scrolled sideways, and no data became markup that runs."""
+    page = tab(recorded.server.url + path.format(**recorded.ids), width=width).page
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_can_be_read(tab: Open, recorded: Recorded, path: str, scheme: str) -> None:
+    """Every text stands out from its ground by 4.5 to 1 at least (WCAG AA)."""
+    page = tab(recorded.server.url + path.format(**recorded.ids), color_scheme=scheme).page
+    assert page.evaluate(CONTRASTS) == []
+
+
+CONTRASTS = """() => {
+  const channel = (c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = numbers(getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const [a, b] = [light(numbers(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${element.outerHTML} ${walker.currentNode.data}`);
+  }
+  return [...new Set(poor)];
+}"""
+
+
+def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> None:
+    """The empty list turns into rows while it is looked at: no reload, and the focus stays where it is."""
+    page = tab(nothing.server.url).page
+    page.get_by_text("No sessions yet").wait_for()
+    command = [sys.executable, str(RECORDING), "running"]
+    with subprocess.Popen(
+        command, env=environment(Path(nothing.server.db)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin is not None
+        page.locator(".pill.running").wait_for()
+        page.locator("a.id").focus()
+        program.stdin.write("Hello\n")
+        program.stdin.flush()
+        page.get_by_text("gpt-4o-mini").wait_for()
+        assert page.evaluate("document.activeElement.className") == "id"
+        program.stdin.close()
+    page.locator(".pill.indeterminate").wait_for()
+
+
+def test_a_page_is_whole_without_scripts(browser: Any, recorded: Recorded) -> None:
+    """Rows, filters and links are there; only what needs a script is not shown."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{recorded.server.url}/sessions")
+    page.get_by_label("Tag").fill("nightly")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator("a.id").count() == 2
+    context.close()
+
+
+def test_the_first_program_can_be_copied(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A button beside each block puts it on the clipboard, as it stands."""
+    from server.running import Running
+
+    with Running(tmp_path_factory.mktemp("copied")) as server:
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.goto(server.url)
+        page.get_by_role("button", name="Copy the program").click()
+        page.get_by_text("Copied").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        context.close()
+    assert copied.splitlines()[0] == "import agentops_otel as agentops"
+    compile(copied, "first.py", "exec")
