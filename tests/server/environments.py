@@ -26,3 +26,16 @@ def python_with(*requirements: str) -> Path:
         subprocess.run([*install, *requirements], check=True)
         (folder / "complete").touch()
     return folder / "bin" / "python"
+
+
+def node_modules_with(*packages: str) -> Path:
+    """A folder whose node_modules has these npm packages; installs them if it is asked for the first time."""
+    digest = hashlib.sha256(repr(packages).encode()).hexdigest()[:12]
+    folder = cache() / f"npm-{digest}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        install = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent"]
+        subprocess.run([*install, *packages], check=True)
+        (folder / "complete").touch()
+    return folder

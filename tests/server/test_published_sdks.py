@@ -13,7 +13,7 @@ import pytest
 
 from agentops_otel.translate import session_of_trace
 
-from .environments import python_with
+from .environments import node_modules_with, python_with
 from .running import Running
 
 pytestmark = pytest.mark.sdk
@@ -112,3 +112,27 @@ def test_a_trace_of_the_span_generation_is_a_session(keyed: Running) -> None:
     assert {"Ada", "look up", "step"} == {row["name"].partition(".")[0] for row in rows}
     log = keyed.ask("GET", f"/v2/sessions/{session_id}/logs", key=sdk.key).body
     assert b"hello from the program" in log
+
+
+NPM = ("@opentelemetry/api@1", "@opentelemetry/sdk-trace-base@2", "@opentelemetry/exporter-trace-otlp-http@0.200")
+
+
+def test_a_javascript_program_sends_json(keyed: Running, tmp_path: Path) -> None:
+    """The OTLP/JSON exporter of npm: hex ids, times as text or numbers, whatever it writes is understood."""
+    folder, key = node_modules_with(*NPM), keyed.keys.create_key("javascript")
+    script = folder / "program.js"
+    script.write_text((SCRIPTS / "javascript.js").read_text())
+    environ = os.environ | {"ENDPOINT": f"{keyed.url}/v1/traces", "KEY": key}
+
+    done = subprocess.run(["node", str(script)], env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    session_id = session_of_trace(done.stdout.strip())
+    (event,) = keyed.get(f"/v2/sessions/{session_id}/events?types=llms", key=key)["events"]
+    assert (
+        event["model"],
+        event["usage"]["input"],
+        event["usage"]["output"],
+        event["provider"],
+    ) == ("gpt-4o-mini", 10, 5, "openai")
+    assert keyed.get(f"/v2/sessions/{session_id}/stats", key=key)["events"] == 2

@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentops_otel._version import __version__
-from agentops_otel.errors import StoreError
+from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.guard import logger
 from agentops_otel.server.api_docs import page_of
 from agentops_otel.server.api_v2 import ApiV2
@@ -112,6 +112,9 @@ def _add_errors(app: FastAPI, parts: Parts) -> None:
         refusal = Refusal(error.status_code, str(error.detail), "unknown_route", headers=dict(error.headers or {}))
         return await refused(request, refusal)
 
+    async def undecodable(request: Request, error: Exception) -> Response:
+        return await refused(request, Refusal(400, str(error), "undecodable"))
+
     async def unreadable(request: Request, error: Exception) -> Response:
         logger.warning("the store cannot be read: %s", error)
         return await refused(request, busy(f"the store cannot be read: {error}", "store"))
@@ -124,6 +127,7 @@ def _add_errors(app: FastAPI, parts: Parts) -> None:
         Refusal: refused,
         RequestValidationError: invalid,
         HTTPException: unknown,
+        DecodeError: undecodable,
         StoreError: unreadable,
         Exception: broken,
     }
