@@ -15,6 +15,7 @@ from agentops_otel.cli.explaining import explain
 from agentops_otel.cli.moving import export_sessions, import_files
 from agentops_otel.cli.output import complain
 from agentops_otel.cli.prices import prices, reprice
+from agentops_otel.cli.running import run_program
 from agentops_otel.cli.serving import keys, projects, serve
 from agentops_otel.cli.sessions import sessions
 from agentops_otel.errors import AgentOpsError, ConfigurationError, InvalidValueError, SessionNotFoundError, StoreError
@@ -39,7 +40,7 @@ def app() -> None:
 
 for command in (
     *(sessions, export_sessions, import_files, doctor, explain),
-    *(prices, reprice, serve, keys, projects),
+    *(run_program, prices, reprice, serve, keys, projects),
 ):
     app.add_command(command)
 
