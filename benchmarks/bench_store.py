@@ -1,6 +1,6 @@
 """The embedded store against SQLite itself: append, statistics, listing by tag, room on disk. Prints ratios.
 
-    python benchmarks/bench_store.py [--events 20000] [--sessions 100000]
+    python benchmarks/bench_store.py [--events 20000] [--sessions 1000000]
 
 Append: events with 1 KB of prompt and 1 KB of completion on average, 500 in a batch, go through `SqliteStore.append`
 and, in the same round, as ready-made rows of the same tables through `executemany` on a connection set up alike: the
@@ -142,18 +142,34 @@ def bench_statistics(folder: Path, events: int) -> None:
     store.close()
 
 
+def fill(store: SqliteStore, sessions: int) -> None:
+    """Copies of one session, made in SQL, each with its own id, start and tag: as many appends would take minutes."""
+    store.append("default", [SessionFacts("template", start_ns=START, tags_set=((START, "o"), ("all", "rare")))])
+    with sqlite3.connect(store.path, isolation_level=None) as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(sessions)")][1:]
+        new = {
+            "session_id": "printf('%08x-0000-4000-8000-%012x', (n * 2654435761) & 4294967295, n)",
+            "start_ns": f"{START} + n",
+            "facts": f"replace(replace(facts, {START}, {START} + n), 'rare', 't' || (n % 200))",
+        }
+        db.execute("BEGIN")
+        db.execute(
+            f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {sessions}) "
+            f"INSERT INTO sessions ({', '.join(columns)}) "
+            f"SELECT {', '.join(new.get(column, column) for column in columns)} "
+            "FROM numbers, (SELECT * FROM sessions WHERE session_id = 'template')"
+        )
+        db.execute(
+            "INSERT INTO session_tags SELECT project_id, tag.value, start_ns, session_id, sessions.key "
+            "FROM sessions, json_each(json_extract(facts, '$.tags_set[2]')) AS tag WHERE session_id != 'template'"
+        )
+        db.execute("COMMIT")
+    db.close()
+
+
 def bench_tags(folder: Path, sessions: int) -> None:
     store = SqliteStore(folder / "many.db")
-    for at in range(0, sessions, 5000):
-        facts = [
-            SessionFacts(
-                f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}",
-                start_ns=START + number,
-                tags_set=((START, "o"), ("all", f"t{number % 200}")),
-            )
-            for number in range(at, min(at + 5000, sessions))
-        ]
-        store.append("default", facts)
+    fill(store, sessions)
     for name, query in {
         "newest 50 by a tag of 1 in 200": SessionQuery(tag="t7"),
         "newest 50 by a tag of all": SessionQuery(tag="all"),
@@ -170,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=100_000)
-    parser.add_argument("--sessions", type=int, default=100_000)
+    parser.add_argument("--sessions", type=int, default=1_000_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench_append(Path(folder), options.events)

@@ -125,6 +125,7 @@ def session_record(
     afterwards.
     """
     end, running, reason, end_ns = facts.end, False, None, None
+    dropped = sum(process.dropped for process in facts.processes.values())
     if end is not None:
         reason, end_ns = end.reason or None, end.at_ns
     else:
@@ -145,7 +146,7 @@ def session_record(
         host_env=_host_env(facts),
         processes=tuple(_process_record(key, facts.processes[key]) for key in sorted(facts.processes)),
         agents=tuple(Agent(agent_id=agent, name=facts.agents[agent][1] or None) for agent in sorted(facts.agents)),
-        statistics=statistics + Statistics(dropped=sum(process.dropped for process in facts.processes.values())),
+        statistics=statistics + Statistics(dropped=dropped) if dropped else statistics,
     )
 
 

@@ -410,3 +410,13 @@ def test_an_unknown_durability_is_refused(path: Path) -> None:
     """At the call, by name."""
     with pytest.raises(InvalidValueError, match="synchronous is 'OFF'; choose NORMAL or FULL"):
         SqliteStore(path, synchronous="OFF")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"x\x9c", b'{"params": "\xff"}'])
+def test_a_damaged_content(filled: SqliteStore, body: bytes) -> None:
+    """Named as damage, and everything but the contents can still be read."""
+    with filled._connections.writing() as db:
+        db.execute("UPDATE payloads SET body = ?", (body,))
+    with pytest.raises(StoreCorruptError, match="content of an event is damaged"):
+        next(filled.events("p", "s"))
+    assert len(list(filled.events("p", "s", EventQuery(payloads=False)))) == 5

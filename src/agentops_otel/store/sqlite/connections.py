@@ -89,7 +89,7 @@ class Connections:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read with. Give it back soon: no user code may run inside."""
         with self._use(), self._our_errors():
-            reader = self._current(self._idle.pop() if self._idle else None)
+            reader = self._current(self._idle_reader())
             try:
                 yield reader.db
             except BaseException:
@@ -99,6 +99,12 @@ class Connections:
                 reader.db.close()
             else:
                 self._idle.append(reader)
+
+    def _idle_reader(self) -> _Opened | None:
+        try:
+            return self._idle.pop()  # and not a look first: another thread may take the last one in between
+        except IndexError:
+            return None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

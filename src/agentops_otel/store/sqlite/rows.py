@@ -16,6 +16,7 @@ from operator import attrgetter, itemgetter
 from types import ModuleType
 from typing import Any
 
+from agentops_otel.errors import StoreCorruptError
 from agentops_otel.records import (
     EVENT_CLASSES,
     USAGE_BUCKETS,
@@ -205,6 +206,11 @@ def body_of(event: Event) -> bytes:
 
 
 def _decoded(body: bytes) -> Mapping[str, Json]:
-    raw = body if body[:1] == b"{" else zlib.decompress(body)
-    decoded: Mapping[str, Json] = json.loads(raw.decode("utf-8", "surrogatepass"))
+    try:
+        raw = body if body[:1] == b"{" else zlib.decompress(body)
+        decoded: Mapping[str, Json] = json.loads(raw.decode("utf-8", "surrogatepass"))
+    except (zlib.error, ValueError) as error:
+        raise StoreCorruptError(
+            f"the content of an event is damaged ({error}); restore a copy of the database, or delete the session"
+        ) from error
     return decoded
