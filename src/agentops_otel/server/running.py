@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,11 @@ from agentops_otel.server.app import Parts, make_app
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.store import open_store
 from agentops_otel.store.sqlite.keys import SqliteKeys
+
+
+SWITCH_S = 0.0005
+"""How long a thread that translates a large batch keeps the interpreter: a small request passes from thread to thread
+several times, and waits this long each time (Python's default is ten times that)."""
 
 
 class HttpServer(uvicorn.Server):
@@ -137,6 +143,7 @@ def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] 
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)
         _collect_garbage_rarely()
+        sys.setswitchinterval(SWITCH_S)
         asyncio.run(run(Parts(options, store, keys, _pricer(options).priced), ready or _announce))
     finally:
         store.close()
