@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -30,6 +30,8 @@ from agentops_otel.v2 import END_STATE_NAMES
 
 MOST_SESSIONS, MOST_EVENTS = 500, 1000
 """The longest page of each listing."""
+
+_PIECE = 128 * 1024
 
 
 class Reads:
@@ -70,7 +72,7 @@ class Reads:
         """The whole session: AgentOps' rows by kind, statistics and agents; streamed, whatever its size."""
         project_id, session = self._agentops_session(request, session_id)
         chunks = exports.agentops_export_chunks(session, lambda kind: self._of_kind(project_id, session_id, kind))
-        return StreamingResponse(chunks, media_type="application/json")
+        return _streamed(chunks, "application/json")
 
     def _of_kind(self, project_id: str, session_id: str, kind: EventType) -> Iterator[Event]:
         return self._store.events(project_id, session_id, EventQuery(types=(kind,)))
@@ -175,15 +177,13 @@ class Reads:
         def events_of(kinds: tuple[EventType, ...]) -> Iterator[Event]:
             return self._store.events(project_id, session_id, EventQuery(types=kinds))
 
-        return StreamingResponse(
-            exports.otlp_json_chunks(session, root_of(session_id), events_of), media_type="application/json"
-        )
+        return _streamed(exports.otlp_json_chunks(session, root_of(session_id), events_of), "application/json")
 
     def jsonl(self, request: Request, session_id: str) -> Response:
         """The session as JSON lines: its record, then its events."""
         project_id, session = self._found(request, session_id)
         lines = exports.jsonl_lines(session, self._store.events(project_id, session_id))
-        return StreamingResponse((line + "\n" for line in lines), media_type="application/x-ndjson")
+        return _streamed((line + "\n" for line in lines), "application/x-ndjson")
 
     def logs(self, request: Request, session_id: str) -> Response:
         """What the programs of a session printed, where their SDK sent it."""
@@ -237,6 +237,23 @@ class Reads:
             if project_id is not None and session is not None:
                 return project_id, session
         raise _unknown()
+
+
+def _streamed(texts: Iterable[str], media_type: str) -> Response:
+    """Text in pieces of some size: each piece is a journey between two threads, which costs more than an event."""
+    return StreamingResponse(_pieces(texts), media_type=media_type)
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    held: list[str] = []
+    size = 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size >= _PIECE:
+            yield "".join(held).encode()
+            held, size = [], 0
+    yield "".join(held).encode()
 
 
 def _unknown() -> Refusal:

@@ -22,7 +22,6 @@ from agentops_otel.server.options import ServerOptions
 from agentops_otel.store import open_store
 from agentops_otel.store.sqlite.keys import SqliteKeys
 
-
 SWITCH_S = 0.0005
 """How long a thread that translates a large batch keeps the interpreter: a small request passes from thread to thread
 several times, and waits this long each time (Python's default is ten times that)."""
