@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +13,11 @@ import click
 
 from agentops_otel.cli.output import progress, show_pieces, write_pieces
 from agentops_otel.cli.stored import Stored
-from agentops_otel.records import EVENT_TYPES, Event, Failure, Session
-from agentops_otel.spans import FlatSpan
+from agentops_otel.records import Event, Session
 from agentops_otel.store.base import EVERY_EVENT, EventQuery
 
 LONG_FROM = 5_000
 """So many events take long enough for a progress bar."""
-
-CHUNK = 256
-"""Events that become spans together."""
 
 EventsOf = Callable[[EventQuery], Iterator[Event]]
 
@@ -97,14 +90,10 @@ def _jsonl(session: Session, events_of: EventsOf) -> Iterator[str]:
 
 def _otlp_json(session: Session, events_of: EventsOf) -> Iterator[str]:
     """One ExportTraceServiceRequest on one line, which is a line of an OTLP JSON file, too."""
-    from agentops_otel.otlp import encode_traces_json
+    from agentops_otel.exports import otlp_json_chunks
+    from agentops_otel.sessions import root_of
 
-    separator = '{"resourceSpans":['
-    for spans in _span_chunks(session, events_of):
-        for resource in encode_traces_json(spans)["resourceSpans"]:
-            yield separator + json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
-            separator = ","
-    yield separator + "]}" if separator != "," else "]}"
+    return otlp_json_chunks(session, root_of(session.session_id), lambda kinds: events_of(EventQuery(types=kinds)))
 
 
 PIECES: dict[str, Callable[[Session, EventsOf], Iterator[str]]] = {
@@ -112,35 +101,6 @@ PIECES: dict[str, Callable[[Session, EventsOf], Iterator[str]]] = {
     "jsonl": _jsonl,
     "otlp-json": _otlp_json,
 }
-
-
-def _span_chunks(session: Session, events_of: EventsOf) -> Iterator[list[FlatSpan]]:
-    """The spans of the session, then those of its events. An error goes with the event in which it was met; only the
-    ids of errors are kept in memory."""
-    from agentops_otel.conventions.writeback import session_spans, spans_of
-    from agentops_otel.sessions import root_of
-
-    yield session_spans(session, *root_of(session.session_id))
-    met = _errors_by_trigger(events_of)
-    steps = events_of(EventQuery(types=[kind for kind in EVENT_TYPES if kind != "errors"]))
-    while chunk := list(islice(steps, CHUNK)):
-        ids = [error for event in chunk for error in met.pop(event.event_id, ())]
-        yield spans_of([*chunk, *_errors(ids, events_of)])
-    alone = iter([error for ids in met.values() for error in ids])
-    while ids := list(islice(alone, CHUNK)):
-        yield spans_of(_errors(ids, events_of))
-
-
-def _errors_by_trigger(events_of: EventsOf) -> dict[str | None, list[str]]:
-    met: defaultdict[str | None, list[str]] = defaultdict(list)
-    for error in events_of(EventQuery(types=["errors"], payloads=False)):
-        own_span = error.span_id is not None
-        met[None if own_span or not isinstance(error, Failure) else error.trigger_event_id].append(error.event_id)
-    return met
-
-
-def _errors(ids: Iterable[str], events_of: EventsOf) -> list[Event]:
-    return [event for one in ids for event in events_of(EventQuery(types=["errors"], event_id=one))]
 
 
 # --- options ---------------------------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
 
 import click
 
@@ -15,15 +16,14 @@ from agentops_otel.cli.exporting import OUTPUT, Export, format_option
 from agentops_otel.cli.options import moment
 from agentops_otel.cli.output import progress, show, show_json
 from agentops_otel.cli.stored import AS_JSON, DB, PROJECT, Stored, on_store, path_of
-from agentops_otel.errors import DecodeError
-from agentops_otel.facts import EventFact, Fact
-from agentops_otel.records import Json, event_from_json, session_from_json
-from agentops_otel.store.base import SessionQuery
+from agentops_otel.facts import Fact
+from agentops_otel.store.base import SessionQuery, Store
 
 EVERY_SESSION = 2**31
 LONG_FROM = 100
 """So many sessions take long enough for a progress bar."""
 
+LONG_FROM_BYTES = 20_000_000
 BATCH = 500
 
 
@@ -42,7 +42,7 @@ def export_sessions(
 ) -> None:
     """Write many sessions with all their events, the newest first.
 
-    jsonl is what `import` reads. Of the other formats each session is one line.
+    Of agentops and otlp-json each session is one line. `import` reads every form.
     """
     if not everything and tag is None and since is None:
         raise click.UsageError("say which sessions: --all, --tag or --since", click.get_current_context())
@@ -52,7 +52,7 @@ def export_sessions(
         export.write(_each(stored, query, export, advance))
 
 
-def _each(stored: Stored, query: SessionQuery, export: Export, advance: Any) -> Iterator[str]:
+def _each(stored: Stored, query: SessionQuery, export: Export, advance: Callable[[int], None]) -> Iterator[str]:
     separator = ""
     for listed in stored.sessions(query):
         session = stored.store.session(stored.project, listed.session_id)  # listings leave host_env out
@@ -73,89 +73,73 @@ def _each(stored: Stored, query: SessionQuery, export: Export, advance: Any) -> 
 @DB
 @AS_JSON
 def import_files(files: tuple[str, ...], project: str, db: str | None, as_json: bool) -> None:
-    """Read sessions from files that `export` wrote as jsonl or otlp-json; "-" is stdin.
+    """Read sessions from files of any exported form, or from OTLP files; "-" is stdin.
 
     What is there already is not counted twice, so a file may be imported again.
     """
     from agentops_otel.host import liveness
     from agentops_otel.store import open_store
 
-    store = open_store(path_of(db), liveness=liveness)
-    done, sessions = {"new": 0, "replaced": 0}, set()
+    store, done = open_store(path_of(db), liveness=liveness), Imported()
     try:
         for name in files:
-            facts = _facts_of(name)
-            while batch := list(islice(facts, BATCH)):
-                appended = store.append(project, batch)
-                done["new"] += appended.new
-                done["replaced"] += appended.replaced
-                sessions |= {fact.session_id for fact in batch}
+            with _on_disk(name) as path:
+                _import(path, store, project, done)
     finally:
         store.close()
     if as_json:
-        show_json({"sessions": len(sessions), **done})
+        show_json({"sessions": len(done.sessions), "new": done.new, "replaced": done.replaced})
     else:
-        show(_imported_text(len(sessions), done))
+        show(done.text())
 
 
-def _imported_text(sessions: int, done: dict[str, int]) -> str:
-    from agentops_otel.text.values import counted
+@dataclass
+class Imported:
+    """What came in."""
 
-    replaced = f", {done['replaced']:,} replaced" if done["replaced"] else ""
-    return f"Imported {counted(sessions, 'session')}: {counted(done['new'], 'new event')}{replaced}."
+    sessions: set[str] = field(default_factory=set)
+    new: int = 0
+    replaced: int = 0
+
+    def text(self) -> str:
+        """In one line."""
+        from agentops_otel.text.values import counted
+
+        replaced = f", {self.replaced:,} replaced" if self.replaced else ""
+        return f"Imported {counted(len(self.sessions), 'session')}: {counted(self.new, 'new event')}{replaced}."
 
 
-def _facts_of(name: str) -> Iterator[Fact]:
-    """What the lines of a file say. Raises DecodeError, which names file and line."""
-    if name == "-":
-        yield from _facts_of_lines("stdin", sys.stdin)
+@contextmanager
+def _on_disk(name: str) -> Iterator[Path]:
+    """The file; of stdin a copy, because readers of files go back and forth."""
+    if name != "-":
+        yield Path(name).expanduser()
         return
-    with open(Path(name).expanduser(), encoding="utf-8") as file:
-        yield from _facts_of_lines(name, file)
+    with tempfile.NamedTemporaryFile(prefix="stdin-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield Path(file.name)
 
 
-def _facts_of_lines(name: str, file: TextIO) -> Iterator[Fact]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            facts = list(_facts_of_json(json.loads(line)))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise DecodeError(f"{name}, line {number}: {_said(error)}; export sessions with --format jsonl") from error
-        yield from facts
-
-
-def _said(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
-
-
-def _facts_of_json(data: Json) -> Iterable[Fact]:
-    if not isinstance(data, dict):
-        raise ValueError("a JSON object is expected")
-    if "resourceSpans" in data:
-        return _facts_of_spans(data)
-    if "event_type" in data:
-        return [EventFact(event_from_json(data))]
-    if "session_id" in data and "statistics" in data:
-        return _facts_of_session(data)
-    raise ValueError("this is neither a session, nor an event, nor an OTLP request")
-
-
-def _facts_of_spans(data: Json) -> Iterator[Fact]:
+def _import(path: Path, store: Store, project: str, done: Imported) -> None:
     from agentops_otel.cli.prices import pricer_of
-    from agentops_otel.otlp import traces_of_json
-    from agentops_otel.translate import translate
+    from agentops_otel.imports import facts_of_file
 
-    price = pricer_of(None).priced
-    for span in traces_of_json(data):
-        yield from translate(span, price=price)
+    read = 0
+    with progress(f"import {path.name}", path.stat().st_size, LONG_FROM_BYTES) as advance:
+        waiting: list[Fact] = []
+        for piece in facts_of_file(path, pricer_of(None).priced):
+            waiting += piece.facts
+            if len(waiting) >= BATCH:
+                _append(store, project, waiting, done)
+                waiting = []
+            advance(piece.read_bytes - read)
+            read = piece.read_bytes
+        _append(store, project, waiting, done)
 
 
-def _facts_of_session(data: Json) -> Iterator[Fact]:
-    from agentops_otel.conventions.writeback import session_spans
-    from agentops_otel.sessions import root_of
-    from agentops_otel.translate import translate
-
-    session = session_from_json(data)
-    for span in session_spans(session, *root_of(session.session_id)):
-        yield from translate(span)
+def _append(store: Store, project: str, facts: list[Fact], done: Imported) -> None:
+    appended = store.append(project, facts)
+    done.new += appended.new
+    done.replaced += appended.replaced
+    done.sessions |= {fact.session_id for fact in facts}
