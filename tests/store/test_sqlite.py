@@ -420,3 +420,14 @@ def test_a_damaged_content(filled: SqliteStore, body: bytes) -> None:
     with pytest.raises(StoreCorruptError, match="content of an event is damaged"):
         next(filled.events("p", "s"))
     assert len(list(filled.events("p", "s", EventQuery(payloads=False)))) == 5
+
+
+def test_deleting_gives_room_back(filled: SqliteStore) -> None:
+    """The file is as small as it was before the session came."""
+    filled.delete_session("p", "nobody")
+    filled.append("p", [step("a", "t")])
+    filled.delete_session("p", "t")
+    before = filled.path.stat().st_size
+    filled.append("p", [step(str(number), "large", params=os.urandom(4000).hex()) for number in range(1500)])
+    filled.delete_session("p", "large")
+    assert (before, 5) == (filled.path.stat().st_size, len(list(filled.events("p", "s"))))

@@ -251,7 +251,7 @@ class Connections:
             db.execute("BEGIN")  # one view of the file, which another process may be making
             version = self._recognise(db, steps[-1][0])
             db.execute("COMMIT")
-            self._configure(db)
+            self._configure(db, new=not version)
             if version < steps[-1][0]:
                 self._migrate(db, steps)
         except BaseException:
@@ -287,9 +287,10 @@ class Connections:
     def _is_empty(self, db: sqlite3.Connection) -> bool:
         return not db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
 
-    def _configure(self, db: sqlite3.Connection) -> None:
-        # page_size counts only in a file without pages. WAL is a property of the file, the rest of the connection.
-        db.execute("PRAGMA page_size=16384")
+    def _configure(self, db: sqlite3.Connection, *, new: bool) -> None:
+        if new:  # these count only in a file without pages
+            db.execute("PRAGMA page_size=16384")
+            db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # deleted sessions can give their room back
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             db.execute("PRAGMA journal_mode=WAL").fetchone()
         db.execute(f"PRAGMA synchronous={self._synchronous}")
@@ -335,7 +336,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
         StoreCorruptError,
         "move the file away (a new one is made), or restore a copy of it",
     ),
-    (("is full",), StoreFullError, "free some space on its disk, or delete sessions"),
+    (("is full",), StoreFullError, "free some space on its disk"),
     (
         ("readonly", "unable to open"),
         StoreReadOnlyError,

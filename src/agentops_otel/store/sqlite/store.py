@@ -6,11 +6,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agentops_otel.errors import InvalidValueError
+from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
 from agentops_otel.records import Event, Session
@@ -31,6 +32,8 @@ from agentops_otel.store.sqlite import appending, queries, sessions
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import event_of
 from agentops_otel.store.sqlite.sessions import Known
+
+_PAGES_AT_ONCE = 256
 
 
 class SqliteStore:
@@ -68,7 +71,7 @@ class SqliteStore:
         return Appended(sum(one.new for one in done), sum(one.replaced for one in done))
 
     def delete_session(self, project_id: str, session_id: str) -> bool:
-        """Remove a session with everything recorded in it, and its text from the file.
+        """Remove a session with everything recorded in it, its text from the file and its room from the disk.
 
         Text that is still in the write-ahead log goes with the next checkpoint; that is now, unless somebody reads.
         A fact that arrives later makes the session anew.
@@ -82,9 +85,22 @@ class SqliteStore:
             for table in ("events", "session_models", "environments"):
                 db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
             db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
+        with suppress(StoreError):  # the session is gone, whatever becomes of the room it took
+            self._give_back_room()
+        return True
+
+    def _give_back_room(self) -> None:
+        """Shorten the file by its free pages, a little at a time so that other writers get in between."""
+        before = 0
+        while True:
+            with self._connections.writing() as db:
+                free = db.execute("PRAGMA freelist_count").fetchone()[0]
+                if free in (0, before):
+                    break
+                db.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            before = free
         with self._connections.reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return True
 
     def close(self) -> None:
         """Close every connection. Idempotent; any other call afterwards raises StoreError."""
