@@ -267,11 +267,15 @@ def test_the_listing_filters_and_pages(bridge: Running) -> None:
     first = bridge.get(f"/v2/sessions?tag={tag}&limit=2")
     second = bridge.get(f"/v2/sessions?tag={tag}&limit=2&cursor={first['next_cursor']}")
     failed = bridge.get(f"/v2/sessions?tag={tag}&end_state=Fail")
+    long = bridge.get(f"/v2/sessions?tag={tag}&min_duration_ms=100000000")
+    named = bridge.get(f"/v2/sessions?text={tag[4:20].upper()}&max_duration_ms=0")
 
     ids = [client.session_id for client in reversed(clients)]
     assert ids == [one["session_id"] for one in first["sessions"] + second["sessions"]]
     assert second["next_cursor"] is None
     assert [clients[0].session_id] == [one["session_id"] for one in failed["sessions"]]
+    assert [clients[0].session_id] == [one["session_id"] for one in long["sessions"]]
+    assert ids[:2] == [one["session_id"] for one in named["sessions"]]
 
 
 def test_events_are_paged_and_payloads_come_when_asked(bridge: Running) -> None:

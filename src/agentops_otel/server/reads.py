@@ -31,6 +31,8 @@ from agentops_otel.v2 import END_STATE_NAMES
 MOST_SESSIONS, MOST_EVENTS = 500, 1000
 """The longest page of each listing."""
 
+MOST_MS = 10**15
+
 _PIECE = 128 * 1024
 
 
@@ -107,6 +109,9 @@ class Reads:
         has_errors: bool | None = None,
         min_cost: str | None = None,
         max_cost: str | None = None,
+        min_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
+        max_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
+        text: Annotated[str | None, Query(description="Part of the id, a tag, the reason or an agent's name.")] = None,
         id_prefix: str | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST_SESSIONS)] = 50,
         cursor: str | None = None,
@@ -124,6 +129,9 @@ class Reads:
             has_errors=has_errors,
             min_cost=_dollars("min_cost", min_cost),
             max_cost=_dollars("max_cost", max_cost),
+            min_duration_ns=None if min_duration_ms is None else int(min_duration_ms * 1_000_000),
+            max_duration_ns=None if max_duration_ms is None else int(max_duration_ms * 1_000_000),
+            text=text or None,
             id_prefix=id_prefix or None,
             limit=limit,
             cursor=cursor,

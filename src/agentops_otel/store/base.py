@@ -37,7 +37,9 @@ class SessionQuery:
     """Which sessions, in which order, how many. Every filter that is set must hold; a new filter is a new field.
 
     `since_ns` and `until_ns` bound the start of the session (inclusive, exclusive). `running` asks for sessions without
-    an end whose processes still live. `cursor` is the `next_cursor` of the page before; it is opaque.
+    an end whose processes still live. `min_duration_ns` and `max_duration_ns` bound how long it took, or has been going
+    on, both inclusive. `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case.
+    `cursor` is the `next_cursor` of the page before; it is opaque.
     """
 
     tag: str | None = None
@@ -49,6 +51,9 @@ class SessionQuery:
     model: str | None = None
     min_cost: Decimal | None = None
     max_cost: Decimal | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    text: str | None = None
     id_prefix: str | None = None
     limit: int = 50
     cursor: str | None = None
@@ -71,7 +76,22 @@ def selects(query: SessionQuery, session: Session) -> bool:
         and (query.min_cost is None or cost >= query.min_cost)
         and (query.max_cost is None or cost <= query.max_cost)
         and (query.id_prefix is None or session.session_id.startswith(query.id_prefix))
+        and _lasted(query, session.duration_ns)
+        and (query.text is None or _mentions(session, query.text.casefold()))
     )
+
+
+def _lasted(query: SessionQuery, duration_ns: int | None) -> bool:
+    least, most = query.min_duration_ns, query.max_duration_ns
+    if duration_ns is None:
+        return least is None and most is None
+    return (least is None or duration_ns >= least) and (most is None or duration_ns <= most)
+
+
+def _mentions(session: Session, text: str) -> bool:
+    names = (agent.name or "" for agent in session.agents)
+    said = (session.session_id, *session.tags, session.end_state_reason or "", *names)
+    return any(text in one.casefold() for one in said)
 
 
 def without_host_env(session: Session) -> Session:
