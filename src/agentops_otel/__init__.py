@@ -55,6 +55,7 @@ _ROOMS = {
 }
 _HOME = {name: (room, name) for room, names in _ROOMS.items() for name in names.split()}
 _HOME["Configuration"] = ("settings", "Settings")
+_MODULES = ("doctor",)
 
 __all__ = [
     "ActionEvent",
@@ -92,6 +93,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     try:
         room, attribute = _HOME[name]
     except KeyError:
@@ -102,4 +105,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

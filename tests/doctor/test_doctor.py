@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,22 @@ def test_a_price_table_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     assert statuses == ["problem", "ok"]
 
 
+def test_clients_are_imported_only_to_rehearse(tmp_path: Path) -> None:
+    """In a program that does not record, nothing is imported or patched to answer a question."""
+    code = """
+import json, sys
+import agentops_otel
+found = agentops_otel.doctor.report(rehearse=len(sys.argv) > 1)
+print(json.dumps(["openai" in sys.modules, [one.topic for one in found.findings if "instrument" in one.topic]]))
+"""
+    command, env = [sys.executable, "-c", code], {**os.environ, "AGENTOPS_HOME": str(tmp_path)}
+    asked = [subprocess.run([*command, *more], capture_output=True, check=True, env=env) for more in ([], ["x"])]
+    assert [json.loads(one.stdout) for one in asked] == [
+        [False, ["instruments", "double instrumentation"]],
+        [True, ["instrument openai", "double instrumentation"]],
+    ]
+
+
 # --- inside a program ------------------------------------------------------------------------------------------------
 
 
@@ -233,8 +250,7 @@ from opentelemetry.sdk.trace import TracerProvider
 session = agentops_otel.init(db={str(tmp_path / "live.db")!r})
 import openai.resources.chat.completions
 {after}
-from agentops_otel import doctor
-print(json.dumps(doctor.report().to_json()))
+print(json.dumps(agentops_otel.doctor.report().to_json()))
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr

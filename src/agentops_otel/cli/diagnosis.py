@@ -19,7 +19,7 @@ def doctor(db: str | None, as_json: bool) -> int:
     from agentops_otel.doctor import report
     from agentops_otel.settings import from_environment
 
-    found = report(from_environment().replace(db=db))
+    found = report(from_environment().replace(db=db), rehearse=True)
     if as_json:
         show_json(found.to_json())
     else:

@@ -1,7 +1,6 @@
 """The doctor: tells what is recorded, what is not, and why; each problem with its remedy.
 
-    from agentops_otel import doctor
-    print(doctor.report())          # inside a program: about this very process
+    print(agentops_otel.doctor.report())          # inside a program: about this very process
 
 `agentops-otel doctor` does the same from outside, about the environment, the installed packages and the store.
 """
@@ -21,10 +20,13 @@ from agentops_otel.settings import Settings, from_environment
 __all__ = ["Finding", "Report", "report"]
 
 
-def report(settings: Settings | None = None, environ: Mapping[str, str] = os.environ) -> Report:
+def report(
+    settings: Settings | None = None, environ: Mapping[str, str] = os.environ, *, rehearse: bool = False
+) -> Report:
     """Examine this process if it records, else what one would do with these settings (default: the environment's).
 
-    Reads the store and opens no network connection. Never makes a file.
+    `rehearse` imports the model clients that are installed, to see what can be recorded of them; in a process that
+    records they tell so themselves. Reads the store and opens no network connection. Never makes a file.
     """
     running = runtime.running()
     used = settings or (running.settings if running is not None else from_environment(environ))
@@ -32,7 +34,7 @@ def report(settings: Settings | None = None, environ: Mapping[str, str] = os.env
         (
             *versions(),
             *provider(running, environ),
-            *instruments(running, used),
+            *instruments(running, used, rehearse=rehearse),
             *neighbours(),
             *capture(used),
             *delivery(running, used),

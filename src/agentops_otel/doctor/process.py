@@ -81,12 +81,14 @@ def _reach(running: Runtime) -> Finding:
 # --- instruments -----------------------------------------------------------------------------------------------------
 
 
-def instruments(running: Runtime | None, settings: Settings) -> Iterator[Finding]:
+def instruments(running: Runtime | None, settings: Settings, *, rehearse: bool) -> Iterator[Finding]:
     """Which model clients are recorded, which not, and why."""
     if not settings.instrument_llm_calls:
         yield Finding("instruments", "note", "instrument_llm_calls=False: calls of model clients are not recorded")
         return
-    if running is None:
+    if running is None and not rehearse:
+        yield Finding("instruments", "ok", "agentops_otel.init() has not been called; no model client is recorded yet")
+    elif running is None:
         yield from _rehearsed()
     elif running.installation is None:
         yield Finding(
