@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel import host
 from agentops_otel import settings as options
-from agentops_otel.capture import facts_without_content
-from agentops_otel.conventions.belonging import belonging
 from agentops_otel.errors import ConfigurationError
-from agentops_otel.facts import Fact
 from agentops_otel.guard import strict, warn_once
-from agentops_otel.pricing import Pricer, PriceTable
-from agentops_otel.records import LLMCall, Session
 from agentops_otel.settings import Settings
-from agentops_otel.sinks.base import Sink
-from agentops_otel.sinks.store import StoreSink
-from agentops_otel.spans import from_sdk
-from agentops_otel.store import open_store
-from agentops_otel.translate import translate
+
+if TYPE_CHECKING:
+    from agentops_otel.facts import Fact
+    from agentops_otel.pricing import Pricer
+    from agentops_otel.records import LLMCall, Session
+    from agentops_otel.sinks.base import Sink
 
 
 class AgentOpsSpanExporter(SpanExporter):
@@ -30,7 +26,8 @@ class AgentOpsSpanExporter(SpanExporter):
 
     Works in any OpenTelemetry span processor. Constructing it does no I/O; the sink is opened by the first `export`.
     Options are those of docs/configuration.md as keywords (`AgentOpsSpanExporter(db="/var/lib/agents.db")`), so that a
-    declarative configuration file can give them; what is not given comes from the environment.
+    declarative configuration file can give them; what is not given comes from the environment. What translates, prices
+    and stores is imported by the first `export`, on its thread.
     """
 
     def __init__(self, sink: Sink | None = None, *, settings: Settings | None = None, **given: Any) -> None:
@@ -51,6 +48,11 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""
+        from agentops_otel.capture import facts_without_content
+        from agentops_otel.conventions.belonging import belonging
+        from agentops_otel.spans import from_sdk
+        from agentops_otel.translate import translate
+
         price = self._priced()
         facts = [fact for span in belonging(map(from_sdk, spans)) for fact in translate(span, price=price)]
         return facts if self._settings.capture_content != "none" else facts_without_content(facts)
@@ -58,6 +60,8 @@ class AgentOpsSpanExporter(SpanExporter):
     def _priced(self) -> Callable[[LLMCall], LLMCall]:
         """Prices by the user's table and genai-prices; a table that cannot be read is told once and left out."""
         if self._pricer is None:
+            from agentops_otel.pricing import Pricer, PriceTable
+
             own = None
             try:
                 own = PriceTable.load(self._settings.prices) if self._settings.prices else None
@@ -68,6 +72,9 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def _open(self) -> Sink:
         if self._sink is None:
+            from agentops_otel.sinks.store import StoreSink
+            from agentops_otel.store import open_store
+
             self._sink = StoreSink(open_store(self._settings.db_path(), liveness=host.liveness))
         return self._sink
 

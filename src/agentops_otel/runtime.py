@@ -14,10 +14,11 @@ import os
 import signal
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import Tracer as SdkTracer
@@ -34,14 +35,16 @@ from agentops_otel.events import checked_tags
 from agentops_otel.export import AgentOpsSpanExporter
 from agentops_otel.guard import logger, quietly
 from agentops_otel.inheritance import Environment, inherited_session_id
-from agentops_otel.instruments import registry
+from agentops_otel.instruments.arrival import Arrival
 from agentops_otel.outbox import FORK_WAIT_S
 from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
 from agentops_otel.records import Json
 from agentops_otel.sessions import MAX_ID, PlannedIds, Session, reason_of
 from agentops_otel.settings import Settings
-from agentops_otel.sinks.base import Sink
-from agentops_otel.sinks.tally import TallySink
+
+if TYPE_CHECKING:
+    from agentops_otel.instruments.registry import Installation
+    from agentops_otel.sinks.base import Sink
 
 SCOPE = "agentops_otel"
 ALWAYS_SAMPLED = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler,")
@@ -66,7 +69,8 @@ class Runtime:
         self.processor = AgentOpsSpanProcessor(*self.outboxes)
         self.provider, self.role = choose_provider(self.processor)
         self.tracer, self.ids = own_tracer(self.provider)
-        self.installation: registry.Installation | None = None
+        self.arrival: Arrival | None = None
+        self.installation: Installation | None = None
         self._exits = ExitWatch(self)
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -80,6 +84,8 @@ class Runtime:
         elif not {"store", "api"} & set(wanted) and wanted != [
             "none"
         ]:  # what a session cost is known without a store, too
+            from agentops_otel.sinks.tally import TallySink
+
             wanted, sink = [*wanted, "store"], TallySink()
         outboxes = []
         for name in wanted:
@@ -201,20 +207,30 @@ class Runtime:
 
     def instrument(self) -> None:
         """Record the calls of model clients, also of those that are imported later; once."""
-        if self.installation is None and self.settings.instrument_llm_calls:
+        if self.arrival is None and self.settings.instrument_llm_calls:
+            self.arrival = Arrival(self._install)
             with quietly("instrumenting the model clients"):
-                self.installation = registry.install(self.tracer, capture=self.capture)
+                self.arrival.wait()
+
+    def _install(self) -> None:
+        from agentops_otel.instruments import registry
+
+        self.installation = registry.install(self.tracer, capture=self.capture)
 
     def uninstrument(self) -> None:
         """Leave model clients as they were."""
         installation, self.installation = self.installation, None
+        arrival, self.arrival = self.arrival, None
+        if arrival is not None:
+            arrival.stop()
         if installation is not None:
             installation.uninstall()
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Leave the sessions that are open and deliver what is queued, within `exit_timeout`."""
+        """Leave the sessions that are open and deliver what is queued, all within `exit_timeout`."""
+        deadline = time.monotonic() + self.settings.exit_timeout / 1000
         if self._describing is not None:
             self._describing.join(HOST_WAIT_S)
         with quietly("leaving the open sessions"):
@@ -227,7 +243,7 @@ class Runtime:
         self._environment.restore()
         with quietly("delivering the last spans"):
             for outbox in self.outboxes:
-                outbox.close(self.settings.exit_timeout / 1000)
+                outbox.close(max(0.0, deadline - time.monotonic()))
         self._exits.uninstall()
 
     def before_fork(self) -> None:

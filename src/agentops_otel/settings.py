@@ -143,7 +143,7 @@ class Settings:
         "Let child processes join: TRACEPARENT and BAGGAGE are set while one session is active.",
     )
     exit_timeout: int = _option(
-        2000,
+        1500,
         "AGENTOPS_EXIT_TIMEOUT",
         _number,
         "Longest time the end of the process waits for undelivered spans, in ms.",

@@ -90,6 +90,8 @@ def instruments(running: Runtime | None, settings: Settings, *, rehearse: bool) 
         yield Finding("instruments", "ok", "agentops_otel.init() has not been called; no model client is recorded yet")
     elif running is None:
         yield from _rehearsed()
+    elif running.arrival is not None and running.installation is None:
+        yield Finding("instruments", "ok", "no model client has been imported yet; each is recorded when it is")
     elif running.installation is None:
         yield Finding(
             "instruments", "problem", "model clients are not recorded any more", "call agentops_otel.init() again"

@@ -1,0 +1,68 @@
+"""Waits for the first import of any model client, so that programs without one do not pay for wrapping them.
+
+wrapt (and asyncio with it) is most of what instrumenting costs; it is imported when a client is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from agentops_otel.guard import quietly
+
+ROOTS = ("openai",)
+"""The top-level packages of all providers; a test compares them with the registry."""
+
+
+class Arrival(MetaPathFinder):
+    """Calls `then` once, when one of the `roots` is about to be imported, or at once if one has been."""
+
+    def __init__(self, then: Callable[[], object], roots: Sequence[str] = ROOTS) -> None:
+        self._then = then
+        self._roots = frozenset(roots)
+
+    def wait(self) -> None:
+        """Start to watch imports."""
+        if self._roots & sys.modules.keys():
+            self._then()
+        else:
+            sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec that the other finders have, so that `then` runs just before the module itself.
+
+        Not here: importlib (3.10 to 3.13) calls finders under its global lock, and an import inside would deadlock
+        with the imports of other threads.
+        """
+        if fullname not in self._roots:
+            return None
+        self.stop()
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self._run_before(spec.loader)
+        return spec
+
+    def _run_before(self, loader: Any) -> None:
+        """Let the loader of this one module call `then` first; afterwards it is as it was."""
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            del loader.exec_module
+            with quietly("instrumenting the model clients"):
+                self._then()
+            load(module)
+
+        with quietly("waiting for a model client"):
+            loader.exec_module = exec_module

@@ -1,0 +1,47 @@
+"""arrival: programs without a model client do not pay for wrapping one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from opentelemetry.trace import NoOpTracer
+
+from agentops_otel.instruments import registry
+from agentops_otel.instruments.arrival import ROOTS
+
+
+def test_the_roots_are_those_of_the_registry() -> None:
+    """A provider whose package is not watched would never be instrumented."""
+    installation = registry.install(NoOpTracer())
+    installation.uninstall()
+    assert set(ROOTS) == {point.module.split(".")[0] for status in installation.status for point in status.points}
+
+
+def run(source: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import sys\nimport agentops_otel as agentops\n{source}"], check=True)
+
+
+def test_wrapt_is_imported_with_the_first_client_and_not_before() -> None:
+    """A client imported after init is recorded all the same."""
+    run(
+        "agentops.init(); assert 'wrapt' not in sys.modules\n"
+        "import openai; assert hasattr(openai.resources.chat.completions.Completions.create, '__wrapped__')"
+    )
+
+
+def test_a_client_imported_before_init_is_recorded() -> None:
+    """Either order."""
+    run(
+        "import openai; agentops.init()\n"
+        "assert hasattr(openai.resources.chat.completions.Completions.create, '__wrapped__')"
+    )
+
+
+def test_stop_instrumenting_before_any_import_leaves_clients_alone() -> None:
+    """Nothing waits any more, and the finders of the program are as they were."""
+    run(
+        "before = list(sys.meta_path); agentops.init(); agentops.stop_instrumenting()\n"
+        "assert before == sys.meta_path\n"
+        "import openai; assert 'wrapt' not in sys.modules"
+    )
