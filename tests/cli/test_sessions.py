@@ -18,6 +18,7 @@ from agentops_otel.fold import Fold
 from agentops_otel.otlp import decode_traces
 from agentops_otel.records import session_from_json, to_json
 from agentops_otel.store import open_store
+from agentops_otel.store.sqlite.keys import SqliteKeys
 from agentops_otel.translate import translate
 
 
@@ -297,6 +298,16 @@ def test_delete_wants_to_be_sure(cli: Cli, db: Path) -> None:
     assert ids(cli) == [OPEN, FAILED]
     assert json.loads(cli("sessions", "delete", FAILED, "--yes", "--json").out) == {"deleted": FAILED}
     assert ids(cli) == [OPEN]
+
+
+def test_deleting_leaves_nothing_that_a_server_kept(cli: Cli, db: Path) -> None:
+    """What clients printed in the session goes, too; and an empty id is never "the only session"."""
+    keys = SqliteKeys(db)
+    keys.append_log("default", FAILED, "a secret was printed")
+    assert cli("sessions", "delete", "", "--yes").code == 3
+    assert cli("sessions", "delete", FAILED, "--yes").code == 0
+    assert keys.log("default", FAILED) is None
+    keys.close()
 
 
 # --- stores ----------------------------------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ _TONES: tuple[tuple[re.Pattern[str], dict[str, Any]], ...] = (
     (re.compile(r"^(?:session|event|model) .*(?:cost|tags).*$"), {"bold": True}),
     (re.compile(r"^.* ✗(?:  .*)?$"), {"fg": "red"}),
     (re.compile(r"(?<=  )Success(?=  |$)|(?<=^state    )Success$"), {"fg": "green"}),
-    (re.compile(r"(?<=  )Failure(?=  |$)|(?<=^state    )Failure$"), {"fg": "red"}),
+    (re.compile(r"(?<=  )Failure(?=  |$)|(?<=^state    )Failure$|^problem(?=  )"), {"fg": "red"}),
+    (re.compile(r"^note(?=   )"), {"fg": "yellow"}),
     (re.compile(r"(?<=  )running(?=  |$)|(?<=^state    )running$"), {"fg": "cyan"}),
 )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agentops_otel.errors import SessionNotFoundError
+from agentops_otel.errors import SessionNotFoundError, StoreError
 from agentops_otel.records import Session
 from agentops_otel.store.base import DEFAULT_PROJECT, SessionQuery
 
@@ -39,7 +39,7 @@ class Stored:
         return found
 
     def _completed(self, prefix: str) -> str:
-        ids: list[str] = self.store.find_session_ids(self.project, prefix, CANDIDATES + 1)
+        ids: list[str] = self.store.find_session_ids(self.project, prefix, CANDIDATES + 1) if prefix else []
         if not ids:
             raise SessionNotFoundError(
                 f"no session id begins with {prefix!r} in {self.path}; `agentops-otel sessions list` shows what does"
@@ -62,15 +62,13 @@ class Stored:
                 return
 
     def delete(self, session: Session) -> None:
-        """Remove a session, what a server kept beside it included."""
+        """Remove a session with everything that was kept of it."""
+        from agentops_otel.store.forgetting import forget_session
         from agentops_otel.store.sqlite.keys import SqliteKeys
+        from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 
-        self.store.delete_session(self.project, session.session_id)
-        keys = SqliteKeys(self.path)
-        try:
-            keys.forget_session(self.project, session.session_id)
-        finally:
-            keys.close()
+        with closing(SqliteKeys(self.path)) as keys, closing(SqliteSpanLogs(self.path)) as span_logs:
+            forget_session(self.store, keys, span_logs, self.project, session.session_id)
 
     def count(self, query: SessionQuery) -> int:
         """How many sessions the query selects, whatever its limit."""
@@ -90,7 +88,7 @@ def path_of(db: str | None) -> Path:
 def opened(db: str | None, project: str = DEFAULT_PROJECT) -> Iterator[Stored]:
     """The store at `--db`, for the length of a command."""
     path = path_of(db)
-    if not path.exists():
+    if not _is_there(path):
         yield Stored(path, project, None)
         return
     from agentops_otel.host import liveness
@@ -101,6 +99,13 @@ def opened(db: str | None, project: str = DEFAULT_PROJECT) -> Iterator[Stored]:
         yield Stored(path, project, store)
     finally:
         store.close()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be looked at ({error.strerror}); name another file with --db") from error
 
 
 DB = click.option("--db", metavar="PATH", help="File of the store [default: agentops.db in $AGENTOPS_HOME].")

@@ -24,6 +24,7 @@ from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, SessionQuery, Store, cursor_of
+from agentops_otel.store.forgetting import forget_session
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.v2 import END_STATE_NAMES
@@ -201,12 +202,8 @@ class Reads:
     def delete(self, request: Request, session_id: str) -> Response:
         """Remove a session with everything recorded in it. Only its own project may."""
         project_id = self._gate.by_headers(request.headers).project_id
-        events = self._store.events(project_id, session_id, EventQuery(payloads=False))
-        traces = {event.trace_id for event in events if event.trace_id}
-        if not self._store.delete_session(project_id, session_id):
+        if not forget_session(self._store, self._keys, self._span_logs, project_id, session_id):
             raise _unknown()
-        self._span_logs.forget(project_id, traces)
-        self._keys.forget_session(project_id, session_id)
         return Response(status_code=204)
 
     def tags(
