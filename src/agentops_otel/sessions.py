@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 import threading
 import time
@@ -21,9 +20,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from agentops_otel import context, records
-from agentops_otel.capture import without_content
 from agentops_otel.conventions.agentops import EVENT_REVISION, KIND_SESSION, Marker, ProcessMark
-from agentops_otel.conventions.writeback import attributes_of
 from agentops_otel.events import ErrorEvent, Event, checked_tags, record_of
 from agentops_otel.facts import EndRank
 from agentops_otel.guard import logger, quietly
@@ -122,9 +119,23 @@ def root_of(session_id: str) -> tuple[int, int]:
     try:
         trace_id = uuid.UUID(session_id).int
     except ValueError:
+        import hashlib
+
         trace_id = int.from_bytes(hashlib.sha256(session_id.encode("utf-8", "replace")).digest()[:16], "big")
-    digest = hashlib.sha256(b"agentops session root" + trace_id.to_bytes(16, "big")).digest()
-    return trace_id or 1, int.from_bytes(digest[:8], "big") or 1
+    return trace_id or 1, _mixed(trace_id >> 64 ^ trace_id & _64_BITS) or 1
+
+
+_64_BITS = 0xFFFFFFFFFFFFFFFF
+
+
+def _mixed(bits: int) -> int:
+    """64 bits, each depending on all bits given. (hashlib would load OpenSSL at the start of every program.)
+
+    Source: the finalizer of SplitMix64; Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014.
+    """
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _64_BITS
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _64_BITS
+    return bits ^ bits >> 31
 
 
 class Session:
@@ -311,6 +322,9 @@ class Session:
             self._home.flush(FLUSH_S)
 
     def _record(self, event: Event) -> None:
+        from agentops_otel.capture import without_content
+        from agentops_otel.conventions.writeback import attributes_of
+
         now_ns = time.time_ns()
         if event.end_timestamp is None:
             event.end_timestamp = records.iso8601(now_ns)

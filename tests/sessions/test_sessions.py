@@ -8,10 +8,13 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry import trace
 
 import agentops_otel as agentops
 from agentops_otel.records import Action, Failure, LLMCall, ToolCall
+from agentops_otel.sessions import root_of
 from sessions.conftest import Recorded
 
 
@@ -305,3 +308,16 @@ def test_a_session_id_of_any_text_is_kept(recorded: Recorded) -> None:
         session.record(agentops.ActionEvent())
     assert "conversation 42" == session.session_id == recorded.session().session_id
     assert recorded.session().statistics.actions == 1
+
+
+@given(st.uuids())
+def test_the_root_span_follows_from_the_session_id(session_id: uuid.UUID) -> None:
+    """Trace id and span id are valid, the same in every process, and the span id is not part of the trace id."""
+    trace_id, span_id = root_of(str(session_id))
+    assert (session_id.int or 1, True) == (trace_id, 0 < span_id < 2**64)
+    assert (trace_id, span_id) == root_of(str(session_id).upper())
+
+
+def test_root_spans_of_many_sessions_differ() -> None:
+    """Ids in use are random: of ten thousand no two share a root span."""
+    assert len({root_of(str(uuid.uuid4()))[1] for _ in range(10_000)}) == 10_000
