@@ -206,6 +206,9 @@ FILTERS = {
     "cost from": (SessionQuery(min_cost=Decimal("0.6")), ["a6", "b7"]),
     "cost to": (SessionQuery(max_cost=Decimal("0.1")), ["a0", "b1"]),
     "cost above by a hair": (SessionQuery(min_cost=Decimal("0.70000000000000000001")), []),
+    "lasted long": (SessionQuery(min_duration_ns=10), []),
+    "lasted as long": (SessionQuery(min_duration_ns=9, max_duration_ns=9, tag="odd"), ["b5", "b3", "b1"]),
+    "text": (SessionQuery(text="RAR"), ["b3"]),
     "prefix": (SessionQuery(id_prefix="b"), ["b7", "b5", "b3", "b1"]),
     "prefix, tag and model": (SessionQuery(id_prefix="b", tag="rare", model="m0"), ["b3"]),
     "all at once": (
@@ -401,6 +404,7 @@ def test_totals_add_up(many: Totals) -> None:
         many, "end_state", tag="odd", running=False
     )
     assert {"m1": (1, 7, Decimal("0.7"))} == rows(many, "model", id_prefix="b", model="m1", min_cost=Decimal("0.5"))
+    assert rows(many, "end_state", text="rar", min_duration_ns=9) == {"Failure": (1, 3, Decimal("0.3"))}
     assert rows(many, "day", tag="no") == {}
 
 

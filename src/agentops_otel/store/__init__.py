@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentops_otel.store import forks as forks  # sets the hooks, before anything else does
-from agentops_otel.store.base import Store
+
+if TYPE_CHECKING:
+    from agentops_otel.store.base import Store
 
 DATABASE_NAME = "agentops.db"
 """The file of the embedded store, inside `$AGENTOPS_HOME`."""

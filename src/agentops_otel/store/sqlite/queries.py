@@ -19,6 +19,9 @@ Place = tuple[int, str]
 Statement = tuple[str, list[Any]]
 """SQL and its values."""
 
+DECIDED_BY_RECORD = ("running", "min_cost", "max_cost", "min_duration_ns", "max_duration_ns", "text")
+"""Filters that SQL decides not at all, or not exactly."""
+
 _AFTER_ANY_TEXT = "\U0010ffff"
 
 

@@ -179,7 +179,7 @@ class SqliteStore:
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over many sessions, from their rollups; see `Totals`."""
         keys = None
-        if query.running is not None or query.min_cost is not None or query.max_cost is not None:
+        if any(getattr(query, name) is not None for name in queries.DECIDED_BY_RECORD):
             keys = json.dumps([known.key for known, _ in self._listed(project_id, replace(query, cursor=None))])
         with self._connections.reading() as db:
             db.create_aggregate("exact_sum", 1, queries.ExactSum)  # type: ignore[arg-type]  # finalize may not be None
