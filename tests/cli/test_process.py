@@ -7,10 +7,14 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tests.cli.conftest import FAILED, session
+from tests.text.examples import step
 
+from agentops_otel.facts import EventFact
+from agentops_otel.records import Action
 from agentops_otel.store import open_store
 
 COMMAND = [sys.executable, "-m", "agentops_otel.cli"]
@@ -89,6 +93,20 @@ def test_colours_are_for_people(db: Path) -> None:
     assert "state    \x1b[31mFailure\x1b[0m\n" in coloured
     assert "\x1b" not in plain
     assert plain == piped
+
+
+def test_long_work_has_a_progress_bar_where_a_person_waits(db: Path, tmp_path: Path) -> None:
+    """On stderr, and only on a terminal; what is written is the same."""
+    store = open_store(db)
+    for start in range(0, 6000, 1000):
+        events = [step(Action, f"p{n}", "step", n, 1) for n in range(start, start + 1000)]
+        store.append("default", [EventFact(replace(event, session_id=FAILED)) for event in events])
+    store.close()
+    watched, alone = tmp_path / "watched.jsonl", tmp_path / "alone.jsonl"
+    shown = on_a_terminal("sessions", "export", FAILED, "--format", "jsonl", "-o", str(watched))
+    assert ("export 7d1c9f0e" in shown, "100%" in shown) == (True, True)
+    assert ran("sessions", "export", FAILED, "--format", "jsonl", "-o", str(alone)).stderr == b""
+    assert watched.read_bytes() == alone.read_bytes()
 
 
 def test_first_steps_are_shown_where_a_person_finds_nothing(home: Path) -> None:

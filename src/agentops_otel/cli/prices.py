@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentops_otel.cli.options import moment
-from agentops_otel.cli.output import remark, show, show_array, show_json, width
+from agentops_otel.cli.output import progress, remark, show, show_array, show_json, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
 from agentops_otel.records import EXACT, Event, Json, LLMCall, decimal_text
 from agentops_otel.store.base import EventQuery, SessionQuery, cursor_of
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PAGE = 500
 ALL = 10**12
+LONG_FROM = 200
+"""So many sessions take long enough for a progress bar."""
+
 
 PRICES = click.option("--prices", metavar="FILE", help="Table of your own prices [default: $AGENTOPS_PRICES].")
 
@@ -137,8 +140,11 @@ def reprice(stored: Stored, since: int | None, dry_run: bool, prices: str | None
     Each call is priced at the rates of the moment it was made.
     """
     pricer, tally = pricer_of(prices), Tally()
-    for session in stored.sessions(SessionQuery(since_ns=since, limit=ALL)):
-        _reprice(stored, session.session_id, pricer, tally, write=not dry_run)
+    query = SessionQuery(since_ns=since, limit=ALL)
+    with progress("reprice", stored.count(query), LONG_FROM) as advance:
+        for session in stored.sessions(query):
+            _reprice(stored, session.session_id, pricer, tally, write=not dry_run)
+            advance(1)
     if as_json:
         show_json(tally.to_json())
         return
