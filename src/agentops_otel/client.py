@@ -63,7 +63,25 @@ def init(
     settings = _settings().replace(**given)
     room = runtime.start(settings)
     room.instrument()
-    return room.first_session(inherited_session_id)
+    session = room.first_session(inherited_session_id)
+    if room.automatic:
+        _apply_late(room, settings, session)
+    return session
+
+
+def _apply_late(room: runtime.Runtime, wanted: Settings, session: Session | None) -> None:
+    """The program's own `init`, where it is recorded from its start: tags are added, of the rest is said it is late."""
+    if session is not None:
+        session.add_tags(list(wanted.default_tags))
+    kept = {"default_tags", "inherited_session_id"}
+    late = [
+        name for name in options.OPTIONS if name not in kept and getattr(wanted, name) != getattr(room.settings, name)
+    ]
+    if late:
+        variables = ", ".join(options.OPTIONS[name].metadata["env"] for name in late)
+        logger.warning(
+            "init(%s=…) is too late: the program is recorded from its start; set %s", "=…, ".join(late), variables
+        )
 
 
 def configure(

@@ -4,7 +4,9 @@ Which provider the spans go to:
 
 * none is set: we install one, so that manual spans inside a session are recorded;
 * an SDK provider (or one that takes span processors): our processor is added, nothing is replaced;
-* that provider's sampler may drop spans, or the provider takes no processors: ours come from a private one beside it.
+* that provider's sampler may drop spans, or the provider takes no processors: ours come from a private one beside it;
+* we were started for a program that knows nothing of us (`opentelemetry-instrument`): the host's provider exports what
+  it samples, and nothing is exported beside it.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ ALWAYS_SAMPLED = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler,")
 STORE_DELAY_S = 0.25
 """The embedded store is written this soon after an event, whatever `max_wait_time` allows."""
 
+JOINED = "added to the host's provider, which exports"
+
 HOST_WAIT_S = 0.1
 """The end of a short program waits this long for the host environment."""
 
@@ -58,16 +62,21 @@ HOST_WAIT_S = 0.1
 class Runtime:
     """Everything that runs in this process. One at a time; made by `start`, ended by `stop`."""
 
-    def __init__(self, settings: Settings, *, sink: Sink | None = None) -> None:
+    def __init__(self, settings: Settings, *, sink: Sink | None = None, provider: Any = None) -> None:
         self.settings = settings
+        self.automatic = provider is not None
+        """Started for the program, not by it; the program's own `init` may still come."""
         logger.setLevel(settings.logging_level)
         self._host_env: Json = None
         self._describing: threading.Thread | None = None
         self._stopped = False
         self._environment = Environment()
-        self.outboxes = self._open_outboxes(sink)
+        self.store_exporter: AgentOpsSpanExporter | None = None
+        self.outboxes = self._open_outboxes(sink) if provider is None else []
         self.processor = AgentOpsSpanProcessor(*self.outboxes)
-        self.provider, self.role = choose_provider(self.processor)
+        self.provider, self.role = choose_provider(self.processor) if provider is None else (provider, JOINED)
+        if provider is not None:
+            provider.add_span_processor(self.processor)
         self.tracer, self.ids = own_tracer(self.provider)
         self.arrival: Arrival | None = None
         self.installation: Installation | None = None
@@ -77,7 +86,6 @@ class Runtime:
 
     def _open_outboxes(self, sink: Sink | None) -> list[SpanOutbox]:
         settings = self.settings
-        self.store_exporter: AgentOpsSpanExporter | None = None
         wanted = list(settings.exporter)
         if sink is not None:
             wanted = ["store"]
@@ -196,10 +204,12 @@ class Runtime:
         live = context.current()
         if isinstance(live, Session) and (inherited is None or str(inherited) == live.key):
             return live
-        inherited = inherited or self.settings.inherited_session_id or inherited_session_id(os.environ)
-        if inherited or self.settings.auto_start_session:
-            return self.start_session(inherited_session_id=inherited)
-        return None
+        inherited = inherited or self.settings.inherited_session_id
+        if self.settings.session_scope == "process":
+            inherited = inherited or inherited_session_id(os.environ)
+            if inherited or self.settings.auto_start_session:
+                return self.start_session(inherited_session_id=inherited)
+        return self.start_session(inherited_session_id=inherited) if inherited else None
 
     def sessions(self) -> list[Session]:
         """The sessions that go on in this process, oldest first."""
@@ -246,6 +256,15 @@ class Runtime:
                 outbox.close(max(0.0, deadline - time.monotonic()))
         self._exits.uninstall()
 
+    def stop_at_once(self) -> None:
+        """Stop in a process that ends past its exit handlers, so that nobody else would flush the host's provider."""
+        deadline = time.monotonic() + self.settings.exit_timeout / 1000
+        self.stop()
+        if self.automatic:  # OpenTelemetry's own flush (1.45) takes a timeout and ignores it
+            flushing = threading.Thread(target=self.provider.force_flush, name="agentops-flush", daemon=True)
+            flushing.start()
+            flushing.join(max(0.0, deadline - time.monotonic()))
+
     def before_fork(self) -> None:
         """Wait for the thread that looks at the host: a child would inherit its half-done imports."""
         if self._describing is not None:
@@ -275,7 +294,7 @@ def api_sink(settings: Settings) -> Sink:
 
 def stop_with_multiprocessing(runtime: Runtime) -> None:
     """Children of multiprocessing may leave by `os._exit`, past atexit, but run their own finalizers first."""
-    sys.modules["multiprocessing.util"].Finalize(None, runtime.stop, exitpriority=100)
+    sys.modules["multiprocessing.util"].Finalize(None, runtime.stop_at_once, exitpriority=100)
 
 
 def is_multiprocessing_child() -> bool:
@@ -377,7 +396,7 @@ class ExitWatch:
             before(number, frame)
             return
         with quietly(f"leaving the sessions at {name}"):
-            self._runtime.stop()
+            self._runtime.stop_at_once()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -426,12 +445,15 @@ def running() -> Runtime | None:
     return _runtime
 
 
-def start(settings: Settings, *, sink: Sink | None = None) -> Runtime:
-    """The runtime of this process, started if there is none."""
+def start(settings: Settings, *, sink: Sink | None = None, provider: Any = None) -> Runtime:
+    """The runtime of this process, started if there is none.
+
+    With a `provider`, one that takes span processors, spans go to that one whatever its sampler, and nowhere else.
+    """
     global _runtime
     with _starting:
         if _runtime is None:
-            _runtime = Runtime(settings, sink=sink)
+            _runtime = Runtime(settings, sink=sink, provider=provider)
         return _runtime
 
 

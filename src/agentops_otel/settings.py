@@ -107,6 +107,12 @@ class Settings:
         True, "AGENTOPS_INSTRUMENT_LLM_CALLS", _flag, "Record the calls of model clients, also of those imported later."
     )
     auto_start_session: bool = _option(True, "AGENTOPS_AUTO_START_SESSION", _flag, "Let `init` start a session.")
+    session_scope: str = _option(
+        "process",
+        "AGENTOPS_SESSION_SCOPE",
+        _one_of("process", "trace"),
+        "What is a session where nobody starts one: process, the run of the program; or trace, each trace (servers).",
+    )
     skip_auto_end_session: bool = _option(
         False, "AGENTOPS_SKIP_AUTO_END_SESSION", _flag, "Ignore `end_session(..., is_auto_end=True)` of frameworks."
     )
@@ -187,11 +193,14 @@ def read_option(name: str, value: Any) -> Any:
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
-    """The defaults, changed by what the environment says. Never raises."""
+    """The defaults, changed by what the environment says. Never raises.
+
+    `opentelemetry-instrument --agentops_db FILE` sets OTEL_PYTHON_AGENTOPS_DB; an option given there wins.
+    """
     environ = os.environ if environ is None else environ
     changes: dict[str, Any] = {}
     for name, option in OPTIONS.items():
-        value = environ.get(option.metadata["env"])
+        value = environ.get(f"OTEL_PYTHON_{option.metadata['env']}") or environ.get(option.metadata["env"])
         if not value:
             continue
         try:
