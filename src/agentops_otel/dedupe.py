@@ -8,10 +8,12 @@ kept. The twin with the best usage is the one that counts; `merged` gives it wha
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agentops_otel.records import USAGE_BUCKETS, Event, EventType, Failure, LLMCall, ToolCall
 
@@ -52,8 +54,8 @@ class View:
 
 def view_of(event: Event) -> View:
     """The view of an event."""
-    otel = event.extra.get("otel") or {}
-    common = {
+    scope, failed = told_by(event)
+    common: dict[str, Any] = {
         "event_id": event.event_id,
         "event_type": event.event_type,
         "start_ns": event.init_timestamp,
@@ -61,8 +63,8 @@ def view_of(event: Event) -> View:
         "trace_id": event.trace_id,
         "span_id": event.span_id,
         "parent_id": event.parent_id,
-        "scope": otel.get("scope", ""),
-        "failed": otel.get("status") == "error",
+        "scope": scope,
+        "failed": failed,
     }
     if isinstance(event, LLMCall):
         usage = event.usage
@@ -79,6 +81,21 @@ def view_of(event: Event) -> View:
     if isinstance(event, Failure):
         return View(**common, trigger_id=event.trigger_event_id, said=_error_text(event))
     return View(**common, said=event.name if isinstance(event, ToolCall) else None)
+
+
+def told_by(event: Event) -> tuple[str, bool]:
+    """The instrumentor that tells of the event, "" if unknown, and whether it says that it failed."""
+    otel = event.extra.get("otel")
+    if not isinstance(otel, dict):
+        return "", False
+    scope = otel.get("scope")
+    return _storable(scope) if isinstance(scope, str) else "", otel.get("status") == "error"
+
+
+@functools.lru_cache(maxsize=256)
+def _storable(scope: str) -> str:
+    """The name as a database takes it: `extra` may hold lone surrogates."""
+    return scope.encode("utf-8", "replace").decode()
 
 
 def _error_text(event: Failure) -> str | None:
@@ -104,7 +121,11 @@ def twins(views: Iterable[View]) -> dict[str, str]:
 def surviving(events: Iterable[Event]) -> list[Event]:
     """The events that count, in their order, each with what only its twins know."""
     known = list(events)
-    answer = twins(map(view_of, known))
+    return told_once(known, twins(map(view_of, known)))
+
+
+def told_once(known: Sequence[Event], answer: Mapping[str, str]) -> list[Event]:
+    """What `surviving` gives, where the twins are known already."""
     by_survivor: dict[str, list[Event]] = defaultdict(list)
     for event in known:
         if event.event_id in answer:

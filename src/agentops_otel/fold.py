@@ -2,7 +2,8 @@
 
 `join` is commutative, associative and idempotent, so any permutation, duplication and partition of the same facts over
 any number of processes gives the same records. A store keeps the joined `SessionFacts` of a session, one surviving
-`EventFact` per event id, and the sum of their statistics; `Fold` does the same in memory.
+`EventFact` per event id, and the sum of the statistics of those that are not twins of another (`dedupe`); `Fold` does
+the same in memory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from agentops_otel.dedupe import surviving
 from agentops_otel.facts import EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts
 from agentops_otel.records import Agent, Event, Process, Session, Statistics, to_json, total
 
@@ -253,5 +255,9 @@ class Fold:
         return session_record(project_id, facts, statistics, now_ns, liveness)
 
     def events(self, session_id: str) -> list[Event]:
-        """The surviving events of one session, by start, then id."""
+        """The events of one session that count, each with what only its twins know, by start, then id."""
+        return surviving(self.told(session_id))
+
+    def told(self, session_id: str) -> list[Event]:
+        """Every event of one session as it was told, twins of others included, by start, then id."""
         return sorted((fact.event for fact in self._events.get(session_id, {}).values()), key=event_order)

@@ -124,5 +124,5 @@ def test_deleting_asks_on_a_terminal(db: Path) -> None:
         asked = process.stderr.read().decode()
     os.close(ours)
     os.close(theirs)
-    assert (process.returncode, f"Delete session {FAILED} with its 8 events?" in asked) == (130, True)
+    assert (process.returncode, f"Delete session {FAILED} with its 7 events?" in asked) == (130, True)
     assert ran("sessions", "show", FAILED).returncode == 0

@@ -160,4 +160,54 @@ session_facts = st.builds(
     processes=st.dictionaries(st.builds(ProcessKey, _few, st.integers(1, 2), _times), _processes, max_size=2),
     agents=st.dictionaries(_few, st.tuples(_stamps, _few), max_size=2),
 )
-facts = st.lists(event_facts | session_facts, max_size=12)
+
+# Events of one session that tell of each other: calls in calls, side by side and with the same response id, tools in
+# tools, errors that pass through; by instrumentors with odd names too.
+_spans = st.sampled_from(["x", "y", "z"])
+_otel = st.fixed_dictionaries(
+    {
+        "scope": st.sampled_from(["framework", "provider", "", "\ud800", 7]),
+        "status": st.sampled_from(["unset", "error"]),
+    }
+)
+_related = {
+    "event_id": st.sampled_from(["e1", "e2", "e3", "e4", "e5", "e6"]),
+    "session_id": st.just("s1"),
+    "name": st.just("n"),
+    "init_timestamp": _times,
+    "end_timestamp": st.none() | st.integers(5, 9),
+    "trace_id": st.sampled_from(["t", "t", "u"]),
+    "parent_id": st.none() | _spans,
+    "extra": st.builds(lambda otel: {"otel": otel}, _otel | st.none() | st.just("odd")),
+}
+_related_calls = st.builds(
+    LLMCall,
+    **_related,
+    span_id=_spans,
+    response_id=st.sampled_from([None, None, "r", "a-response-that-is-unique"]),
+    model=st.none() | st.sampled_from(["m1", "m1-2026"]),
+    request_model=st.none() | st.just("m3"),
+    prompt=st.none() | st.just("hi"),
+    completion=st.none() | st.sampled_from(["yes", ""]),
+    usage=st.builds(Usage, input=st.sampled_from([None, 1, 1]), output=st.none() | st.just(2)),
+    cost=st.none() | st.just(Decimal("0.1")),
+    finish_reasons=st.sampled_from([(), ("stop",)]),
+)
+_related_errors = st.builds(
+    Failure,
+    **_related,
+    details=st.sampled_from(["no", "no", "\ud800", {"not": "text"}, None]),
+    trigger_event_id=st.sampled_from(["e1", "e2", "e3"]),
+)
+related = st.one_of(
+    _related_calls,
+    _related_calls,
+    _related_errors,
+    st.builds(ToolCall, **_related, span_id=_spans, returns=_few),
+    st.builds(Action, **_related, span_id=_spans),
+)
+
+facts = st.one_of(
+    st.lists(event_facts | session_facts, max_size=12),
+    st.lists(st.builds(EventFact, related, st.integers(0, 2)), min_size=2, max_size=10),
+)

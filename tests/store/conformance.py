@@ -356,6 +356,79 @@ def test_a_reading_that_is_left_half_way_blocks_nobody(store: Store) -> None:
     reading.close()
 
 
+# --- one call, one event ---------------------------------------------------------------------------------------------
+
+
+def told_twice() -> tuple[EventFact, EventFact]:
+    """A model call as a framework tells of it, and as the provider's instrumentor does, which knows what it cost."""
+
+    def told(event_id: str, scope: str, **more: Any) -> EventFact:
+        common = {"trace_id": "t", "span_id": event_id, "usage": Usage(input=10), "extra": {"otel": {"scope": scope}}}
+        return call("s", event_id, end_timestamp=START + 9, **common, **more)
+
+    outer = told("outer", "framework", completion="yes", finish_reasons=("stop",))
+    return outer, told("inner", "provider", parent_id="outer", model="m1", cost=Decimal("0.1"))
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_call_that_is_told_twice_counts_once(store: Any, late: int) -> None:
+    """Also when one of the two comes after everything has been read; it has what only the other knows."""
+    facts = told_twice()
+    whole = replace(facts[1].event, completion="yes", finish_reasons=("stop",))
+    store.append("p", [facts[1 - late]])
+    assert stored(store, "s")[1] == [facts[1 - late].event]
+    store.append("p", [facts[late]])
+    session, events = stored(store, "s")
+    assert session is not None
+    assert ([whole], Statistics.of(whole)) == (events, session.statistics)
+    assert [without_large_fields(whole)] == list(store.events("p", "s", EventQuery(payloads=False)))
+    assert session.statistics == store.totals("p", SessionQuery(), "model")[0].statistics
+    assert [session.statistics] == [one.statistics for one in store.sessions("p", SessionQuery(model="m1")).items]
+
+
+def test_what_was_told_can_be_asked_for(store: Store) -> None:
+    """Every event as it came, by its id too, and nothing filled in."""
+    facts = told_twice()
+    store.append("p", facts)
+    assert [facts[1].event, facts[0].event] == list(store.events("p", "s", EventQuery(told=True)))
+    assert list(store.events("p", "s", EventQuery(event_id="outer"))) == []
+    assert [facts[0].event] == list(store.events("p", "s", EventQuery(event_id="outer", told=True)))
+
+
+def test_a_twin_that_becomes_another_call_counts_again(store: Any) -> None:
+    """A newer revision with a response id of its own; the sums have both."""
+    outer, inner = (replace(fact, event=replace(fact.event, response_id="r1")) for fact in told_twice())
+    store.append("p", [outer, inner])
+    assert store.session("p", "s").statistics.llms == 1
+    store.append("p", [EventFact(replace(outer.event, response_id="r2", model="m2"), 1)])
+    assert store.session("p", "s").statistics.llms == 2
+    assert [row.key for row in store.totals("p", SessionQuery(), "model")] == ["m1", "m2"]
+    store.append("p", [EventFact(replace(outer.event, model="m2"), 2)])
+    assert [row.key for row in store.totals("p", SessionQuery(), "model")] == ["m1"]
+
+
+def test_an_error_that_passes_through_counts_once(store: Any) -> None:
+    """Where it was met first; the session is found by it, and no session by errors that it does not have."""
+    around = step("s", "around", trace_id="t", span_id="a")
+    failed = call("s", "call", trace_id="t", span_id="b", parent_id="a")
+    met = [
+        EventFact(
+            Failure(
+                event_id=f"e-{fact.event.event_id}",
+                session_id="s",
+                name="ValueError",
+                init_timestamp=START,
+                details="no",
+                trigger_event_id=fact.event.event_id,
+            )
+        )
+        for fact in (around, failed)
+    ]
+    store.append("p", [around, failed, *met])
+    assert (ids(store, SessionQuery(has_errors=True)), store.session("p", "s").statistics.errors) == (["s"], 1)
+    assert [error.event_id for error in store.events("p", "s", EventQuery(types=("errors",)))] == ["e-call"]
+
+
 # --- further abilities -----------------------------------------------------------------------------------------------
 
 

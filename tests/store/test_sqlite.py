@@ -32,6 +32,7 @@ from agentops_otel.store.sqlite import SqliteStore, queries
 from agentops_otel.store.sqlite.connections import Connections, migrations
 from agentops_otel.store.sqlite.rows import COMPRESS_FROM, columns_of
 from fold.strategies import START, one_of_everything
+from store.conformance import told_twice
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_the_schema_has_a_column_for_every_field(filled: SqliteStore) -> None:
     with filled._connections.reading() as db:
         columns = {row[1] for row in db.execute("PRAGMA table_info(events)")}
     needed = {column for cls in EVENT_CLASSES.values() for column in columns_of(cls)}
-    assert needed | {"session", "payload", "revision", "type"} == columns
+    assert needed | {"session", "payload", "revision", "type", "twin_of"} == columns
 
 
 # --- plans -----------------------------------------------------------------------------------------------------------
@@ -286,6 +287,58 @@ def test_statistics_are_one_row(skewed: SqliteStore) -> None:
     """A session of any size is found by its unique key."""
     told = plan(skewed, "SELECT * FROM sessions s WHERE project_id = ? AND session_id = ?", ["p", "big"])
     assert "USING INDEX sqlite_autoindex_sessions_1 (project_id=? AND session_id=?)" in told
+
+
+def test_twins_are_found_by_what_they_repeat(skewed: SqliteStore) -> None:
+    """Not by walking their session; nor are sessions walked to find those in which nobody has looked for twins."""
+    told = plan(skewed, *queries.twins_of(1, ["1", "2"], True))
+    assert "events_by_twin (session=? AND twin_of=?)" in told
+    for where in ("", " AND s.project_id = 'p'"):
+        assert "USING INDEX sessions_unsettled" in plan(skewed, f"SELECT s.key {queries.UNSETTLED}{where}", [])
+
+
+# --- twins -----------------------------------------------------------------------------------------------------------
+
+
+def looked_for(store: SqliteStore) -> bool:
+    with store._connections.reading() as db:
+        return not db.execute(f"SELECT EXISTS (SELECT 1 {queries.UNSETTLED})").fetchone()[0]
+
+
+def test_twins_are_looked_for_when_somebody_reads(store: SqliteStore) -> None:
+    """Once for any number of appends, and not at all where there is nothing that could repeat."""
+    store.append("p", one_of_everything())
+    assert looked_for(store)
+    for number in range(3):
+        call = LLMCall(event_id=f"c{number}", session_id="s", name="chat", init_timestamp=START + number)
+        store.append("p", [EventFact(call)])
+        assert not looked_for(store)
+    store.session("p", "s")
+    assert looked_for(store)
+
+
+def test_a_reader_does_not_wait_for_a_writer_to_leave_twins_out(store: SqliteStore) -> None:
+    """Its answer is right although it can write nothing down."""
+    facts = told_twice()
+    store.append("p", facts)
+    patient = SqliteStore(store.path)
+    with store._connections.writing():
+        session, events = patient.session("p", "s"), list(patient.events("p", "s", EventQuery(limit=1)))
+        assert not looked_for(store)
+    assert session is not None
+    assert (session.statistics.llms, events) == (1, list(store.events("p", "s")))
+    patient.close()
+
+
+def test_sessions_of_an_older_file_are_as_they_were(store: SqliteStore) -> None:
+    """What was stored before anybody looked for twins is read as it is, until something is added."""
+    store.append("p", told_twice())
+    with store._connections.writing() as db:
+        db.execute("UPDATE events SET scope = NULL, failed = NULL, content = NULL, said = NULL")
+        db.execute("UPDATE sessions SET twins = 0")
+    assert len(list(store.events("p", "s"))) == 2
+    store.append("p", [step("later", start_ns=START + 10)])
+    assert [event.event_id for event in store.events("p", "s")] == ["inner", "later"]
 
 
 # --- failures --------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import click
 from agentops_otel.cli.output import progress, show_pieces, write_pieces
 from agentops_otel.cli.stored import Stored
 from agentops_otel.records import Event, Session
-from agentops_otel.store.base import EVERY_EVENT, EventQuery
+from agentops_otel.store.base import EventQuery
 
 LONG_FROM = 5_000
 """So many events take long enough for a progress bar."""
@@ -83,7 +83,7 @@ def _jsonl(session: Session, events_of: EventsOf) -> Iterator[str]:
     from agentops_otel.exports import jsonl_lines
 
     separator = ""
-    for line in jsonl_lines(session, events_of(EVERY_EVENT)):
+    for line in jsonl_lines(session, events_of(EventQuery(told=True))):
         yield separator + line
         separator = "\n"
 
@@ -93,7 +93,9 @@ def _otlp_json(session: Session, events_of: EventsOf) -> Iterator[str]:
     from agentops_otel.exports import otlp_json_chunks
     from agentops_otel.sessions import root_of
 
-    return otlp_json_chunks(session, root_of(session.session_id), lambda kinds: events_of(EventQuery(types=kinds)))
+    return otlp_json_chunks(
+        session, root_of(session.session_id), lambda kinds: events_of(EventQuery(types=kinds, told=True))
+    )
 
 
 PIECES: dict[str, Callable[[Session, EventsOf], Iterator[str]]] = {

@@ -6,7 +6,8 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from agentops_otel.cli.exporting import OUTPUT, Export, format_option
 from agentops_otel.cli.options import WHEN, moment
 from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
-from agentops_otel.records import EVENT_TYPES, Event, LLMCall, Session, Statistics, to_json
+from agentops_otel.records import EVENT_TYPES, Event, Failure, LLMCall, Session, Statistics, to_json
 from agentops_otel.store.base import EventQuery, SessionQuery, model_of
 
 STATES = ("success", "failure", "indeterminate", "running")
@@ -112,12 +113,20 @@ def show_session(stored: Stored, session_id: str, apis: bool, as_json: bool) -> 
         remark(f"The first {SHOWN_AT_MOST:,} of {count:,} events; `sessions export {session_id}` has all of them.")
 
 
-def _drawn_events(stored: Stored, session: Session) -> Iterator[Event]:
-    """The first events; errors with their words, the others without their large fields."""
+def _drawn_events(stored: Stored, session: Session) -> list[Event]:
+    """The first events; errors with their words, the others without their large fields.
+
+    An error that passed through several steps counts once, and every one of these steps is drawn as failed.
+    """
     steps = EventQuery(types=[kind for kind in EVENT_TYPES if kind != "errors"], payloads=False, limit=SHOWN_AT_MOST)
     errors = EventQuery(types=["errors"], limit=SHOWN_AT_MOST)
     where = (stored.project, session.session_id)
-    return chain(stored.store.events(*where, steps), stored.store.events(*where, errors))
+    counted = [*stored.store.events(*where, steps), *stored.store.events(*where, errors)]
+    drawn = {event.event_id for event in counted}
+    for error in stored.store.events(*where, replace(errors, told=True)):
+        if isinstance(error, Failure) and error.event_id not in drawn and error.trigger_event_id in drawn:
+            counted.append(error)
+    return counted
 
 
 def _session_with_events(stored: Stored, session: Session) -> Iterator[str]:

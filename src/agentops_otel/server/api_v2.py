@@ -173,7 +173,7 @@ class ApiV2:
         event_id = change.get("id") if isinstance(change, dict) else None
         if not isinstance(event_id, str):
             raise DecodeError("event.id is missing; send the id of the event to change")
-        found = self._store.events(asked.project_id, asked.session_id, EventQuery(event_id=event_id))
+        found = self._store.events(asked.project_id, asked.session_id, EventQuery(event_id=event_id, told=True))
         known = next(iter(found), None)
         if known is None:
             raise DecodeError(f"there is no event {event_id!r} in this session")

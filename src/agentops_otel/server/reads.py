@@ -184,14 +184,14 @@ class Reads:
         project_id, session = self._found(request, session_id)
 
         def events_of(kinds: tuple[EventType, ...]) -> Iterator[Event]:
-            return self._store.events(project_id, session_id, EventQuery(types=kinds))
+            return self._store.events(project_id, session_id, EventQuery(types=kinds, told=True))
 
         return _streamed(exports.otlp_json_chunks(session, root_of(session_id), events_of), "application/json")
 
     def jsonl(self, request: Request, session_id: str) -> Response:
         """The session as JSON lines: its record, then its events."""
         project_id, session = self._found(request, session_id)
-        lines = exports.jsonl_lines(session, self._store.events(project_id, session_id))
+        lines = exports.jsonl_lines(session, self._store.events(project_id, session_id, EventQuery(told=True)))
         return _streamed((line + "\n" for line in lines), "application/x-ndjson")
 
     def logs(self, request: Request, session_id: str) -> Response:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from agentops_otel.errors import InvalidValueError
@@ -142,16 +143,34 @@ class Page(Generic[T]):
 @dataclass(frozen=True, kw_only=True)
 class EventQuery:
     """Which events of a session. `payloads=False` leaves the large fields at their defaults: params, returns, prompt,
-    completion, logs, details, screenshot and extra. `cursor` is `cursor_of` the last event that was seen."""
+    completion, logs, details, screenshot and extra. `cursor` is `cursor_of` the last event that was seen.
+
+    Events that repeat another are left out, and what only they know is filled in (`dedupe.surviving`); `told=True` asks
+    for all of them as they were told. Who writes an event back must ask so."""
 
     types: Sequence[EventType] = ()
     event_id: str | None = None
     payloads: bool = True
+    told: bool = False
     limit: int | None = None
     cursor: str | None = None
 
 
 EVERY_EVENT = EventQuery()
+
+
+def chosen(events: Iterable[Event], query: EventQuery) -> Iterator[Event]:
+    """What a query selects of all events that count, or were told, given in their order."""
+    place = place_of(query.cursor) if query.cursor else None
+    wanted = (
+        event
+        for event in events
+        if (not query.types or event.event_type in query.types)
+        and query.event_id in (None, event.event_id)
+        and (place is None or (event.init_timestamp, event.event_id) > place)
+    )
+    for event in islice(wanted, query.limit):
+        yield event if query.payloads else without_large_fields(event)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ class ForgetsTraces(Protocol):
 def forget_session(store: Store, keys: Keys, span_logs: ForgetsTraces, project_id: str, session_id: str) -> bool:
     """Remove a session: its record and events, what clients printed in it, who else may read it, the log records of its
     traces. False if there was none."""
-    events = store.events(project_id, session_id, EventQuery(payloads=False))
+    events = store.events(project_id, session_id, EventQuery(payloads=False, told=True))
     traces = {event.trace_id for event in events if event.trace_id}
     if not store.delete_session(project_id, session_id):
         return False

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from agentops_otel.facts import EventFact, Fact
-from agentops_otel.fold import Fold, Liveness, event_order, unknown_liveness
+from agentops_otel.fold import Fold, Liveness, unknown_liveness
 from agentops_otel.records import Event, LLMCall, Session, Statistics, iso8601, total
 from agentops_otel.store.base import (
     EVERY_EVENT,
@@ -18,12 +18,12 @@ from agentops_otel.store.base import (
     SessionQuery,
     TotalsBy,
     TotalsRow,
+    chosen,
     cursor_of,
     model_of,
     place_of,
     selects,
     without_host_env,
-    without_large_fields,
 )
 
 
@@ -64,17 +64,9 @@ class MemoryStore:
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id."""
         with self._lock:
-            events = self._fold(project_id).events(session_id)
-        place = place_of(query.cursor) if query.cursor else None
-        wanted = [
-            event
-            for event in events
-            if (not query.types or event.event_type in query.types)
-            and query.event_id in (None, event.event_id)
-            and (place is None or event_order(event) > place)
-        ]
-        for event in wanted[: query.limit]:
-            yield event if query.payloads else without_large_fields(event)
+            fold = self._fold(project_id)
+            events = fold.told(session_id) if query.told else fold.events(session_id)
+        yield from chosen(events, query)
 
     def delete_session(self, project_id: str, session_id: str) -> bool:
         """Remove a session; False if there was none."""

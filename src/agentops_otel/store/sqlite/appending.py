@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
 from agentops_otel.fold import join, survivor, traces
-from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics
+from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, total
 from agentops_otel.store.base import Appended, model_of
 from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of
-from agentops_otel.store.sqlite.sessions import marks
+from agentops_otel.store.sqlite.sessions import UNSETTLED, Known, marks
 
 SELECT_EVENT = f"SELECT e.revision, e.payload, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
 """An event from `events e`, without its body."""
@@ -64,6 +64,8 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
     statistics, by_model = changes.sums()
     slim, environments = _apart(batch.facts)
     after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + statistics)
+    if changes.came and _may_have_twins(after):
+        after = after._replace(twins=UNSETTLED)
     sessions.update(db, after)
     sessions.put_tags(db, project_id, before, after)
     if known and before.place != after.place:
@@ -73,6 +75,12 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
         stored = sessions.environments(db, after.key, session_id)
         sessions.put_environments(db, after.key, join(stored, environments))
     return done
+
+
+def _may_have_twins(known: Known) -> bool:
+    """Whether a new event may repeat another, or change which one counts. Only calls, tools and errors repeat."""
+    sums = known.statistics
+    return known.twins != 0 or sums.llms > 1 or sums.tools > 1 or sums.errors > 1
 
 
 def _apart(facts: SessionFacts) -> tuple[SessionFacts, SessionFacts]:
@@ -96,14 +104,17 @@ class _Changes:
 
     def sums(self) -> tuple[Statistics, dict[str, Statistics]]:
         """The change of the session's statistics, and of its sums by model."""
-        whole, by_model = Statistics(), dict[str, Statistics]()
-        for events, negative in ((self.came, False), (self.gone, True)):
-            for model, group in _by_model(events).items():
-                by = Statistics() - Statistics.of(*group) if negative else Statistics.of(*group)
-                whole += by
-                if model is not None:
-                    by_model[model] = by_model.get(model, Statistics()) + by
-        return whole, by_model
+        whole, by_model = sums_of(self.came)
+        minus, minus_by_model = sums_of(self.gone)
+        for model, sums in minus_by_model.items():
+            by_model[model] = by_model.get(model, Statistics()) - sums
+        return whole - minus, by_model
+
+
+def sums_of(events: Iterable[Event]) -> tuple[Statistics, dict[str, Statistics]]:
+    """What events add up to, all of them and by model."""
+    groups = {model: Statistics.of(*group) for model, group in _by_model(events).items()}
+    return total(groups.values()), {model: sums for model, sums in groups.items() if model is not None}
 
 
 def _by_model(events: Iterable[Event]) -> dict[str | None, list[Event]]:

@@ -107,9 +107,13 @@ class Connections:
             return None
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a write transaction, committed at the end of the block unless it raises."""
-        deadline, pause = time.monotonic() + self._busy_seconds, 0.001
+    def writing(self, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+        """A connection inside a write transaction, committed at the end of the block unless it raises.
+
+        Waits for other processes that write as long as the store does, or for `patience_seconds` if that is less.
+        """
+        patience = self._busy_seconds if patience_seconds is None else min(patience_seconds, self._busy_seconds)
+        deadline, pause = time.monotonic() + patience, 0.001
         while True:
             with self._use(), self._our_errors(), self._one_writer:
                 writer = self._begun()
@@ -125,7 +129,7 @@ class Connections:
                     return
             if time.monotonic() > deadline:
                 raise StoreError(
-                    f"{self.path} stayed locked by another process for {self._busy_seconds:g} s; "
+                    f"{self.path} stayed locked by another process for {patience:g} s; "
                     "end the process that holds a write transaction open on it"
                 )
             time.sleep(pause * random.uniform(0.5, 1))

@@ -123,6 +123,8 @@ def event_listing(project_id: str, session_id: str, query: EventQuery, place: Pl
     if query.types:
         where += f" AND e.type IN ({marks(len(query.types))})"
         values.extend(query.types)
+    if not query.told:
+        where += " AND e.twin_of IS NULL"
     if place is not None:
         where += " AND (e.start_ns, e.event_id) > (?, ?)"
     return (
@@ -131,6 +133,20 @@ def event_listing(project_id: str, session_id: str, query: EventQuery, place: Pl
         [*values, *(place or ()), limit],
     )
 
+
+def twins_of(session: int, event_ids: Sequence[str], payloads: bool) -> Statement:
+    """The events that repeat one of these, in the columns of `event_listing`, after the id of the one they repeat."""
+    body = "p.body" if payloads else "NULL"
+    join = "CROSS JOIN payloads p ON p.key = e.payload " if payloads else ""
+    return (
+        f"{SELECT_EVENT}, {body}, e.twin_of FROM events e INDEXED BY events_by_twin {join}"
+        f"WHERE e.session = ? AND e.twin_of IN ({marks(len(event_ids))})",
+        [session, *event_ids],
+    )
+
+
+UNSETTLED = "FROM sessions s INDEXED BY sessions_unsettled WHERE s.twins < 0"
+"""The sessions that may have twins nobody has looked for."""
 
 # --- totals ----------------------------------------------------------------------------------------------------------
 

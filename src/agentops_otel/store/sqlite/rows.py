@@ -7,15 +7,18 @@ JSON body, so that lists, trees and statistics never touch prompts and results.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 from types import ModuleType
 from typing import Any
 
+from agentops_otel.dedupe import told_by
 from agentops_otel.errors import StoreCorruptError
 from agentops_otel.records import (
     EVENT_CLASSES,
@@ -59,12 +62,15 @@ _PLAIN: dict[type[Event], tuple[str, ...]] = {
 _USAGE = tuple(f"usage_{bucket}" for bucket in USAGE_BUCKETS)
 _TEXTS = {LLMCall: ("cost", "price", "finish_reasons"), ToolCall: ("cost",)}
 """Fields that are neither a number nor text, stored as text."""
+_JUDGED: dict[type[Event], tuple[str, ...]] = {LLMCall: ("content",), Failure: ("said",)}
+"""What large fields hold that decides between twins, beside `scope` and `failed`."""
 
 
 def columns_of(cls: type[Event]) -> tuple[str, ...]:
     """The columns that `row_of` fills for this kind of event; the others stay NULL."""
     usage = _USAGE if cls is LLMCall else ()
-    return (*_COMMON.values(), *_PLAIN[cls], *usage, *_TEXTS.get(cls, ()))
+    judged = ("scope", "failed", *_JUDGED.get(cls, ()))
+    return (*_COMMON.values(), *_PLAIN[cls], *usage, *_TEXTS.get(cls, ()), *judged)
 
 
 ALL_COLUMNS = tuple(dict.fromkeys(column for cls in EVENT_CLASSES.values() for column in columns_of(cls)))
@@ -90,13 +96,22 @@ _LARGE = {cls: _large_of(cls) for cls in EVENT_CLASSES.values()}
 def row_of(event: Event) -> Row:
     """The slim row of an event, in the order of `columns_of(type(event))`."""
     cls = type(event)
-    row = _FIELDS[cls](event)
+    row, judged = _FIELDS[cls](event), told_by(event)
     if isinstance(event, LLMCall):
         texts = _cost_text(event.cost), _price_text(event.price), _reasons_text(event.finish_reasons)
-        return (*row, *_BUCKETS(event.usage), *texts)
+        return (*row, *_BUCKETS(event.usage), *texts, *judged, event.completion is not None)
     if isinstance(event, ToolCall):
-        return (*row, _cost_text(event.cost))
-    return row
+        return (*row, _cost_text(event.cost), *judged)
+    if isinstance(event, Failure):
+        return (*row, *judged, _digest(event.details))
+    return (*row, *judged)
+
+
+def _digest(details: Json) -> str | None:
+    """Equal for equal texts, and short."""
+    if not isinstance(details, str):
+        return None
+    return hashlib.blake2b(details.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) -> Event:
@@ -117,6 +132,18 @@ def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) 
     return cls(session_id=session_id, **fields)
 
 
+def judged_of(session_id: str, event_type: str, values: Row) -> Event:
+    """The event as far as `dedupe` and statistics need it, without its body."""
+    event = event_of(session_id, event_type, values, None)
+    scope, failed, content, said = _PICK_JUDGED(values)
+    large: dict[str, Any] = {"extra": {"otel": {"scope": scope or "", "status": "error" if failed else "unset"}}}
+    if isinstance(event, LLMCall):
+        large["completion"] = [] if content else None
+    if isinstance(event, Failure):
+        large["details"] = said
+    return replace(event, **large)
+
+
 def _picker(columns: Iterable[str]) -> Callable[[Row], Row]:
     return itemgetter(*(ALL_COLUMNS.index(column) for column in columns))
 
@@ -128,6 +155,7 @@ def _slim_of(cls: type[Event]) -> tuple[tuple[str, ...], Callable[[Row], Row]]:
 
 _SLIM = {event_type: _slim_of(cls) for event_type, cls in EVENT_CLASSES.items()}
 _PICK_USAGE = _picker(_USAGE)
+_PICK_JUDGED = _picker(("scope", "failed", "content", "said"))
 
 
 def _cost_text(cost: Decimal | None) -> str | None:

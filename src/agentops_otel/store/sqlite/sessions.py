@@ -20,10 +20,14 @@ COUNTS = tuple(name for name in STATISTICS_FIELDS if name not in ("cost", "dropp
 MODEL_COUNTS = tuple(name for name in COUNTS if name not in ("events", "tools", "actions", "apis", "errors"))
 """Those that model calls can have."""
 
-SELECT = f"SELECT s.key, s.session_id, s.facts, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
+SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
 """What `session_of` reads, from `sessions s`."""
 
-_COLUMNS = ("start_ns", "end_state", "may_run", "dropped", "facts", *COUNTS, "cost", "cost_usd")
+_COLUMNS = ("start_ns", "end_state", "may_run", "dropped", "facts", "twins", *COUNTS, "cost", "cost_usd")
+
+
+UNSETTLED = -1
+"""The number of twins of a session in which there may be some that nobody has looked for."""
 
 
 def marks(count: int) -> str:
@@ -32,11 +36,15 @@ def marks(count: int) -> str:
 
 
 class Known(NamedTuple):
-    """A session as its row has it: all but the host environments."""
+    """A session as its row has it: all but the host environments.
+
+    `twins` counts the events that repeat another. While it is UNSETTLED they are counted too: see `settling`.
+    """
 
     key: int
     facts: SessionFacts
     statistics: Statistics
+    twins: int = 0
 
     @property
     def place(self) -> tuple[int, str]:
@@ -46,8 +54,8 @@ class Known(NamedTuple):
 
 def session_of(row: Row) -> Known:
     """The session of a row of `SELECT`."""
-    key, session_id, facts = row[:3]
-    return Known(key, facts_from_json(session_id, json.loads(facts)), statistics_of(COUNTS, row[3:]))
+    key, session_id, facts, twins = row[:4]
+    return Known(key, facts_from_json(session_id, json.loads(facts)), statistics_of(COUNTS, row[4:]), twins)
 
 
 def statistics_of(names: Sequence[str], values: Sequence[Any]) -> Statistics:
@@ -85,6 +93,7 @@ def _values(known: Known) -> Row:
         may_run(facts),
         sum(process.dropped for process in facts.processes.values()),
         _dumped(facts),
+        known.twins,
         *(getattr(statistics, name) for name in COUNTS),
         decimal_text(statistics.cost),
         float(statistics.cost),
@@ -142,6 +151,12 @@ def put_models(db: sqlite3.Connection, project_id: str, known: Known, changes: M
             db.execute(_INSERT_MODEL, (*where, project_id, *known.place, *values, decimal_text(now.cost)))
         else:
             db.execute("DELETE FROM session_models WHERE session = ? AND model = ?", where)
+
+
+def replace_models(db: sqlite3.Connection, project_id: str, known: Known, sums: Mapping[str, Statistics]) -> None:
+    """Write all sums by model anew."""
+    db.execute("DELETE FROM session_models WHERE session = ?", (known.key,))
+    put_models(db, project_id, known, sums)
 
 
 def move_models(db: sqlite3.Connection, known: Known) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from agentops_otel.dedupe import merged, told_once
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
@@ -24,14 +26,21 @@ from agentops_otel.store.base import (
     SessionQuery,
     TotalsBy,
     TotalsRow,
+    chosen,
     cursor_of,
     place_of,
     selects,
 )
-from agentops_otel.store.sqlite import appending, queries, sessions
+from agentops_otel.store.sqlite import appending, queries, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import event_of
-from agentops_otel.store.sqlite.sessions import Known
+from agentops_otel.store.sqlite.sessions import UNSETTLED, Known
+
+SETTLING_WAITS_SECONDS = 0.2
+"""How long a reader waits for writers until it answers without writing down which events are twins."""
+
+SETTLED_AT_ONCE = 50
+"""How many sessions are settled in one transaction."""
 
 _PAGES_AT_ONCE = 256
 
@@ -110,10 +119,10 @@ class SqliteStore:
 
     def session(self, project_id: str, session_id: str) -> Session | None:
         """One session with its statistics and host environments, None if there is none."""
+        known = self._known(project_id, session_id)
+        if known is None:
+            return None
         with self._connections.reading() as db:
-            known = sessions.known_session(db, project_id, session_id)
-            if known is None:
-                return None
             environments = sessions.environments(db, known.key, session_id)
         return self._record(project_id, known._replace(facts=join(known.facts, environments)), self._clock())
 
@@ -126,6 +135,35 @@ class SqliteStore:
             found.append(session)
         return Page(found)
 
+    def _known(self, project_id: str, session_id: str) -> Known | None:
+        """The session with its twins settled; where that cannot be written down now, it is so for this answer."""
+        with self._connections.reading() as db:
+            known = sessions.known_session(db, project_id, session_id)
+        if known is None or known.twins != UNSETTLED:
+            return known
+        with suppress(StoreError), self._connections.writing(SETTLING_WAITS_SECONDS) as db:
+            known = sessions.known_session(db, project_id, session_id)
+            return known and settling.settle(db, project_id, known)
+        with self._connections.reading() as db:
+            known = sessions.known_session(db, project_id, session_id)
+            return known and known._replace(statistics=settling.judged(db, known).whole)
+
+    def _settle(self, project_id: str | None) -> None:
+        """Settle every session of a project, or of all, a few in each transaction so that writers can go on.
+
+        Where that cannot be written down now, listings are as they were the last time.
+        """
+        while True:
+            with self._connections.reading() as db:
+                if not settling.unsettled(db, project_id, 1):
+                    return
+            try:
+                with self._connections.writing(SETTLING_WAITS_SECONDS) as db:
+                    for project, known in settling.unsettled(db, project_id, SETTLED_AT_ONCE):
+                        settling.settle(db, project, known)
+            except StoreError:
+                return
+
     def _record(self, project_id: str, known: Known, now_ns: int) -> Session:
         return session_record(project_id, known.facts, known.statistics, now_ns, self._liveness)
 
@@ -133,6 +171,7 @@ class SqliteStore:
         """Every session after the query's cursor that passes its filters, read in growing pages."""
         place = place_of(query.cursor) if query.cursor else None
         size, now_ns = query.limit + 1, self._clock()
+        self._settle(project_id)
         while True:
             with self._connections.reading() as db:
                 rows = db.execute(*queries.listing(project_id, query, place, size)).fetchall()
@@ -147,19 +186,31 @@ class SqliteStore:
 
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id, in chunks of one short read each: a slow consumer holds nothing open."""
+        known = None if query.told else self._known(project_id, session_id)
+        if known is not None and known.twins == UNSETTLED:
+            yield from self._judged_events(project_id, known, query)
+            return
         place = place_of(query.cursor) if query.cursor else None
         left, chunk = query.limit, 32 if query.payloads else 512
         while left is None or left > 0:
             size = chunk if left is None else min(chunk, left)
             with self._connections.reading() as db:
                 rows = db.execute(*queries.event_listing(project_id, session_id, query, place, size)).fetchall()
-            for _, _, event_type, *slim, body in rows:
-                event = event_of(session_id, event_type, slim, body)
-                yield event
+                events = [event_of(session_id, event_type, slim, body) for _, _, event_type, *slim, body in rows]
+                if known is not None and known.twins and events:
+                    events = _filled(db, known, events, query.payloads)
+            yield from events
             if len(rows) < size:
                 return
-            place = (event.init_timestamp, event.event_id)
+            place = (events[-1].init_timestamp, events[-1].event_id)
             left = None if left is None else left - size
+
+    def _judged_events(self, project_id: str, known: Known, query: EventQuery) -> Iterator[Event]:
+        """`events` of a session whose twins cannot be written down now. Holds all of them."""
+        with self._connections.reading() as db:
+            answer = settling.judged(db, known).twins
+        everything = list(self.events(project_id, known.facts.session_id, EventQuery(told=True)))
+        yield from chosen(told_once(everything, answer), query)
 
     # --- further abilities ---------------------------------------------------------------------------------------
 
@@ -170,6 +221,7 @@ class SqliteStore:
 
     def models(self, project_id: str, session_ids: Sequence[str]) -> dict[str, list[str]]:
         """The models that each session called; see `ListsModels`."""
+        self._settle(project_id)
         found: dict[str, list[str]] = {}
         with self._connections.reading() as db:
             for session_id, model in db.execute(*queries.models(project_id, session_ids)):
@@ -178,6 +230,7 @@ class SqliteStore:
 
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over many sessions, from their rollups; see `Totals`."""
+        self._settle(project_id)
         keys = None
         if any(getattr(query, name) is not None for name in queries.DECIDED_BY_RECORD):
             keys = json.dumps([known.key for known, _ in self._listed(project_id, replace(query, cursor=None))])
@@ -188,6 +241,7 @@ class SqliteStore:
 
     def health(self) -> Health:
         """The state of the file; see `TellsHealth`."""
+        self._settle(None)
         with self._connections.reading() as db:
 
             def one(sql: str) -> Any:
@@ -208,3 +262,12 @@ class SqliteStore:
         with self._connections.reading() as db:
             said = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
         return [] if said == ["ok"] else said
+
+
+def _filled(db: sqlite3.Connection, known: Known, events: Sequence[Event], payloads: bool) -> list[Event]:
+    """The events, each with what only its twins know."""
+    ids = [event.event_id for event in events]
+    twins: dict[str, list[Event]] = {}
+    for _, _, event_type, *slim, body, twin_of in db.execute(*queries.twins_of(known.key, ids, payloads)):
+        twins.setdefault(twin_of, []).append(event_of(known.facts.session_id, event_type, slim, body))
+    return [merged(event, twins.get(event.event_id, ())) for event in events]

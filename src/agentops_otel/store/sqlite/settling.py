@@ -1,0 +1,85 @@
+"""Finding the twins among the events of a session: what repeats another is marked, and the sums are made without it.
+
+An append counts what it inserts and leaves the question open, because the answer depends on all events of the session.
+The next reader settles it, once for any number of appends. Settling again gives the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from agentops_otel.dedupe import told_once, twins, view_of
+from agentops_otel.records import Event, Statistics
+from agentops_otel.store.sqlite import sessions
+from agentops_otel.store.sqlite.appending import sums_of
+from agentops_otel.store.sqlite.queries import UNSETTLED
+from agentops_otel.store.sqlite.rows import ALL_COLUMNS, judged_of
+from agentops_otel.store.sqlite.sessions import Known
+
+_CHUNK = 1000
+
+
+class Judged(NamedTuple):
+    """What the events of a session are together: the twins with the ones that count, and the sums without them."""
+
+    twins: Mapping[str, str]
+    whole: Statistics
+    by_model: Mapping[str, Statistics]
+
+
+def judged(db: sqlite3.Connection, known: Known) -> Judged:
+    """Look at every event of a session. Reads slim rows alone, and writes nothing."""
+    answer = twins(view_of(event) for chunk in _events(db, known) for event in chunk)
+    involved = answer.keys() | set(answer.values())
+    whole, by_model = Statistics(), dict[str, Statistics]()
+
+    def count(events: list[Event]) -> None:
+        nonlocal whole
+        more, models = sums_of(events)
+        whole += more
+        for model, sums in models.items():
+            by_model[model] = by_model.get(model, Statistics()) + sums
+
+    kept: list[Event] = []
+    for chunk in _events(db, known):
+        count([event for event in chunk if event.event_id not in involved])
+        kept += [event for event in chunk if event.event_id in involved]
+    count(told_once(kept, answer))
+    return Judged(answer, whole, by_model)
+
+
+def _events(db: sqlite3.Connection, known: Known) -> Iterator[list[Event]]:
+    cursor = db.execute(f"SELECT type, {', '.join(ALL_COLUMNS)} FROM events WHERE session = ?", (known.key,))
+    while rows := cursor.fetchmany(_CHUNK):
+        yield [judged_of(known.facts.session_id, event_type, row) for event_type, *row in rows]
+
+
+def settle(db: sqlite3.Connection, project_id: str, known: Known) -> Known:
+    """Write down which events repeat another, and what is known then. Call inside a write transaction."""
+    found = judged(db, known)
+    _mark(db, known.key, found.twins)
+    after = known._replace(statistics=found.whole, twins=len(found.twins))
+    sessions.update(db, after)
+    sessions.replace_models(db, project_id, after, found.by_model)
+    return after
+
+
+def _mark(db: sqlite3.Connection, session: int, answer: Mapping[str, str]) -> None:
+    sql = "SELECT event_id, twin_of FROM events INDEXED BY events_by_twin WHERE session = ? AND twin_of IS NOT NULL"
+    before = dict(db.execute(sql, (session,)).fetchall())
+    changed = [
+        (answer.get(event_id), session, event_id)
+        for event_id in before.keys() | answer.keys()
+        if answer.get(event_id) != before.get(event_id)
+    ]
+    db.executemany("UPDATE events INDEXED BY events_by_id SET twin_of = ? WHERE session = ? AND event_id = ?", changed)
+
+
+def unsettled(db: sqlite3.Connection, project_id: str | None, limit: int) -> list[tuple[str, Known]]:
+    """Some of the sessions that are not settled, each after its project; of every project for None."""
+    where, values = ("", []) if project_id is None else (" AND s.project_id = ?", [project_id])
+    select = f"{sessions.SELECT}, s.project_id"
+    rows = db.execute(f"{select} {UNSETTLED}{where} LIMIT ?", [*values, limit]).fetchall()
+    return [(project, sessions.session_of(row)) for *row, project in rows]
