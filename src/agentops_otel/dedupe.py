@@ -102,6 +102,38 @@ def _error_text(event: Failure) -> str | None:
     return event.details if isinstance(event.details, str) else None
 
 
+Glimpse = tuple[EventType, int, "int | None", "str | None", "str | None", "str | None", "str | None", "str | None"]
+"""Of an event: type, start, end, trace id, span id, parent id, scope and response id."""
+
+
+def may_repeat(glimpses: Iterable[Glimpse]) -> bool:
+    """Whether `twins` has to look at these events of a session; False only if it would find none.
+
+    One instrumentor, no more than one error, no call below a call, at an instant or with the id of another: then there
+    are none, and that is most sessions.
+    """
+    errors, instants = 0, 0
+    scopes, response_ids = set[str | None](), set[str]()
+    calls, parents = set[tuple[str | None, str]](), set[tuple[str | None, str]]()
+    for event_type, start_ns, end_ns, trace_id, span_id, parent_id, scope, response_id in glimpses:
+        errors += event_type == "errors"
+        if parent_id is not None and (event_type != "errors" or span_id is not None):
+            parents.add((trace_id, parent_id))
+        if event_type in ("llms", "tools"):
+            scopes.add(scope or None)
+        if event_type == "llms":
+            instants += end_ns is None or end_ns == start_ns
+            if span_id is not None:
+                calls.add((trace_id, span_id))
+            if response_id in response_ids:
+                return True
+            if response_id is not None:
+                response_ids.add(response_id)
+        if errors > 1 or len(scopes) > 1:
+            return True
+    return instants > 0 or not calls.isdisjoint(parents)
+
+
 def twins(views: Iterable[View]) -> dict[str, str]:
     """Every event that repeats another, with the id of the one that counts. Any order gives the same answer."""
     known = sorted(views, key=lambda view: (view.start_ns, view.event_id))

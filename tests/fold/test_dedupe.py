@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel.dedupe import View, surviving, twins
+from agentops_otel.dedupe import View, may_repeat, surviving, twins
 from agentops_otel.records import Action, Event, Failure, LLMCall, ToolCall, Usage
 
 OUTER, INNER, THIRD = "framework", "provider", "third"
@@ -203,6 +203,30 @@ VIEWS = st.lists(
     max_size=5,
     unique_by=lambda view: view.event_id,
 )
+
+
+@settings(max_examples=1000, deadline=None)
+@given(VIEWS)
+def test_sessions_without_twins_are_known_at_a_glance(views: list[View]) -> None:
+    """The glance may send for `twins` in vain, and never misses one."""
+    glimpses = [
+        (v.event_type, v.start_ns, v.end_ns, v.trace_id, v.span_id, v.parent_id, v.scope, v.response_id) for v in views
+    ]
+    assert may_repeat(glimpses) or not twins(views)
+
+
+def test_an_ordinary_session_needs_no_more_than_a_glance() -> None:
+    """Calls and tools of one instrumentor below an agent, one of them failed."""
+    views = [
+        View("agent", "actions", 0, 9, "t", "agent"),
+        View("a", "llms", 1, 2, "t", "a", "agent", "ours", response_id="r1"),
+        View("b", "tools", 3, 4, "t", "b", "agent", "ours"),
+        View("c", "llms", 5, 6, "t", "c", "agent", "ours", response_id="r2"),
+        View("e", "errors", 6, 6, "t", None, "c", "ours"),
+    ]
+    assert not may_repeat(
+        (v.event_type, v.start_ns, v.end_ns, v.trace_id, v.span_id, v.parent_id, v.scope, v.response_id) for v in views
+    )
 
 
 @settings(max_examples=300, deadline=None)

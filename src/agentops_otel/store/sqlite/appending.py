@@ -12,7 +12,7 @@ from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, tot
 from agentops_otel.store.base import Appended, model_of
 from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of
-from agentops_otel.store.sqlite.sessions import UNSETTLED, Known, marks
+from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, marks
 
 SELECT_EVENT = f"SELECT e.revision, e.payload, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
 """An event from `events e`, without its body."""
@@ -65,7 +65,7 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
     slim, environments = _apart(batch.facts)
     after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + statistics)
     if changes.came and _may_have_twins(after):
-        after = after._replace(twins=UNSETTLED)
+        after = after._replace(twins=UNSETTLED if before.twins in (0, UNSETTLED) else UNSETTLED_AGAIN)
     sessions.update(db, after)
     sessions.put_tags(db, project_id, before, after)
     if known and before.place != after.place:

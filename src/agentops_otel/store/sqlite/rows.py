@@ -12,7 +12,6 @@ import importlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 from types import ModuleType
@@ -117,6 +116,10 @@ def _digest(details: Json) -> str | None:
 def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) -> Event:
     """The event that `row_of` and `body_of` took apart; `values` in the order of `ALL_COLUMNS`. Without a body the
     large fields have their defaults."""
+    return _event(session_id, event_type, values, {} if body is None else _decoded(body))
+
+
+def _event(session_id: str, event_type: str, values: Row, large: Mapping[str, Json]) -> Event:
     cls, (names, pick) = EVENT_CLASSES[event_type], _SLIM[event_type]
     fields: dict[str, Any] = dict(zip(names, pick(values), strict=True))
     fields["truncated"] = bool(fields["truncated"])
@@ -127,21 +130,18 @@ def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) 
         fields["finish_reasons"] = _reasons_of(fields["finish_reasons"])
     if fields.get("cost") is not None:
         fields["cost"] = Decimal(fields["cost"])
-    if body is not None:
-        fields.update(_decoded(body))
-    return cls(session_id=session_id, **fields)
+    return cls(session_id=session_id, **fields, **large)
 
 
 def judged_of(session_id: str, event_type: str, values: Row) -> Event:
     """The event as far as `dedupe` and statistics need it, without its body."""
-    event = event_of(session_id, event_type, values, None)
     scope, failed, content, said = _PICK_JUDGED(values)
     large: dict[str, Any] = {"extra": {"otel": {"scope": scope or "", "status": "error" if failed else "unset"}}}
-    if isinstance(event, LLMCall):
-        large["completion"] = [] if content else None
-    if isinstance(event, Failure):
+    if content:
+        large["completion"] = []
+    if said is not None:
         large["details"] = said
-    return replace(event, **large)
+    return _event(session_id, event_type, values, large)
 
 
 def _picker(columns: Iterable[str]) -> Callable[[Row], Row]:

@@ -26,8 +26,8 @@ SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, {', '.join(f's.{name}' 
 _COLUMNS = ("start_ns", "end_state", "may_run", "dropped", "facts", "twins", *COUNTS, "cost", "cost_usd")
 
 
-UNSETTLED = -1
-"""The number of twins of a session in which there may be some that nobody has looked for."""
+UNSETTLED, UNSETTLED_AGAIN = -1, -2
+"""In place of the number of twins of a session in which there may be some that nobody has looked for."""
 
 
 def marks(count: int) -> str:
@@ -38,7 +38,8 @@ def marks(count: int) -> str:
 class Known(NamedTuple):
     """A session as its row has it: all but the host environments.
 
-    `twins` counts the events that repeat another. While it is UNSETTLED they are counted too: see `settling`.
+    `twins` counts the events that repeat another. Below 0 somebody has to look (`settling`): UNSETTLED if none was
+    known, so that the statistics are right if none is found, else UNSETTLED_AGAIN.
     """
 
     key: int
@@ -83,6 +84,11 @@ def update(db: sqlite3.Connection, known: Known) -> None:
     """Write what is known now."""
     sql = f"UPDATE sessions SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE key = ?"
     db.execute(sql, (*_values(known), known.key))
+
+
+def update_twins(db: sqlite3.Connection, known: Known) -> None:
+    """Write how many twins there are, and nothing else."""
+    db.execute("UPDATE sessions SET twins = ? WHERE key = ?", (known.twins, known.key))
 
 
 def _values(known: Known) -> Row:

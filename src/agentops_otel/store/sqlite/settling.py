@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from agentops_otel.dedupe import told_once, twins, view_of
+from agentops_otel.dedupe import may_repeat, told_once, twins, view_of
 from agentops_otel.records import Event, Statistics
 from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.appending import sums_of
@@ -22,16 +22,26 @@ _CHUNK = 1000
 
 
 class Judged(NamedTuple):
-    """What the events of a session are together: the twins with the ones that count, and the sums without them."""
+    """What the events of a session are together: the twins with the ones that count, and the sums without them.
+    `by_model` is None where all sums are those that are stored."""
 
     twins: Mapping[str, str]
     whole: Statistics
-    by_model: Mapping[str, Statistics]
+    by_model: Mapping[str, Statistics] | None
+
+
+_GLIMPSES = (
+    "SELECT type, start_ns, end_ns, trace_id, span_id, parent_id, scope, response_id FROM events WHERE session = ?"
+)
 
 
 def judged(db: sqlite3.Connection, known: Known) -> Judged:
     """Look at every event of a session. Reads slim rows alone, and writes nothing."""
-    answer = twins(view_of(event) for chunk in _events(db, known) for event in chunk)
+    answer: dict[str, str] = {}
+    if may_repeat(db.execute(_GLIMPSES, (known.key,))):
+        answer = twins(view_of(event) for chunk in _events(db, known) for event in chunk)
+    if not answer and known.twins == sessions.UNSETTLED:
+        return Judged({}, known.statistics, None)
     involved = answer.keys() | set(answer.values())
     whole, by_model = Statistics(), dict[str, Statistics]()
 
@@ -59,8 +69,11 @@ def _events(db: sqlite3.Connection, known: Known) -> Iterator[list[Event]]:
 def settle(db: sqlite3.Connection, project_id: str, known: Known) -> Known:
     """Write down which events repeat another, and what is known then. Call inside a write transaction."""
     found = judged(db, known)
-    _mark(db, known.key, found.twins)
     after = known._replace(statistics=found.whole, twins=len(found.twins))
+    if found.by_model is None:
+        sessions.update_twins(db, after)
+        return after
+    _mark(db, known.key, found.twins)
     sessions.update(db, after)
     sessions.replace_models(db, project_id, after, found.by_model)
     return after

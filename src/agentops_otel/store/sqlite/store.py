@@ -34,7 +34,7 @@ from agentops_otel.store.base import (
 from agentops_otel.store.sqlite import appending, queries, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import event_of
-from agentops_otel.store.sqlite.sessions import UNSETTLED, Known
+from agentops_otel.store.sqlite.sessions import Known
 
 SETTLING_WAITS_SECONDS = 0.2
 """How long a reader waits for writers until it answers without writing down which events are twins."""
@@ -139,7 +139,7 @@ class SqliteStore:
         """The session with its twins settled; where that cannot be written down now, it is so for this answer."""
         with self._connections.reading() as db:
             known = sessions.known_session(db, project_id, session_id)
-        if known is None or known.twins != UNSETTLED:
+        if known is None or known.twins >= 0:
             return known
         with suppress(StoreError), self._connections.writing(SETTLING_WAITS_SECONDS) as db:
             known = sessions.known_session(db, project_id, session_id)
@@ -187,7 +187,7 @@ class SqliteStore:
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id, in chunks of one short read each: a slow consumer holds nothing open."""
         known = None if query.told else self._known(project_id, session_id)
-        if known is not None and known.twins == UNSETTLED:
+        if known is not None and known.twins < 0:
             yield from self._judged_events(project_id, known, query)
             return
         place = place_of(query.cursor) if query.cursor else None
