@@ -167,7 +167,7 @@ def _log(resource: Mapping[str, AnyValue], scope: Scope, log: Any) -> FlatLog:
         observed_ns=log.observed_time_unix_nano,
         severity_number=known(log.severity_number, 24, 0),
         severity_text=log.severity_text or None,
-        event_name=getattr(log, "event_name", "") or None,  # since opentelemetry-proto 1.5
+        event_name=_event_name(log) or None,
         body=_value(log.body),
         attributes=_attributes(log.attributes),
         trace_id=optional_id("trace_id", log.trace_id.hex(), 32),
@@ -177,6 +177,32 @@ def _log(resource: Mapping[str, AnyValue], scope: Scope, log: Any) -> FlatLog:
         resource=resource,
         dropped_attributes=log.dropped_attributes_count,
     )
+
+
+EVENT_NAME = 12
+"""The field number of `LogRecord.event_name`, which generated messages have from opentelemetry-proto 1.32 on."""
+
+
+def _event_name(log: Any) -> str:
+    known: str | None = getattr(log, "event_name", None)
+    if known is not None:
+        return known
+    from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-untyped]
+
+    said = [one.data for one in UnknownFieldSet(log) if one.field_number == EVENT_NAME]
+    return said[-1].decode("utf-8", "replace") if said else ""
+
+
+def _set_event_name(record: Any, name: str) -> None:
+    if hasattr(record, "event_name"):
+        record.event_name = name
+        return
+    text = name.encode()
+    length, size = bytearray(), len(text)
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    record.MergeFromString(bytes([EVENT_NAME << 3 | 2, *length, size]) + text)
 
 
 def _attributes(key_values: Any, depth: int = 0) -> dict[str, AnyValue]:
@@ -264,8 +290,8 @@ def _log_message(log: FlatLog) -> Any:
     )
     if log.body is not None:
         record.body.CopyFrom(_any_value(log.body, 0))
-    if log.event_name and hasattr(record, "event_name"):
-        record.event_name = utf8(log.event_name)
+    if log.event_name:
+        _set_event_name(record, utf8(log.event_name))
     return record
 
 
