@@ -13,7 +13,7 @@ from typing import Any
 from agentops_otel import context, runtime
 from agentops_otel import settings as options
 from agentops_otel.events import Event
-from agentops_otel.guard import logger
+from agentops_otel.guard import logger, quietly
 from agentops_otel.sessions import Session
 from agentops_otel.settings import Settings
 
@@ -67,6 +67,18 @@ def init(
     if room.automatic:
         _apply_late(room, settings, session)
     return session
+
+
+def init_automatically() -> None:
+    """`init` for a program that may know nothing of us, before it begins. Raises nothing.
+
+    A session of the process is started or joined; the program's own `init`, if it has one, gets that session.
+    """
+    with quietly("recording this program"):
+        room = runtime.start(_settings())
+        room.automatic = True
+        room.instrument()
+        room.first_session()
 
 
 def _apply_late(room: runtime.Runtime, wanted: Settings, session: Session | None) -> None:

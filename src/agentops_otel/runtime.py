@@ -260,7 +260,7 @@ class Runtime:
         """Stop in a process that ends past its exit handlers, so that nobody else would flush the host's provider."""
         deadline = time.monotonic() + self.settings.exit_timeout / 1000
         self.stop()
-        if self.automatic:  # OpenTelemetry's own flush (1.45) takes a timeout and ignores it
+        if not self.outboxes:  # OpenTelemetry's own flush (1.45) takes a timeout and ignores it
             flushing = threading.Thread(target=self.provider.force_flush, name="agentops-flush", daemon=True)
             flushing.start()
             flushing.join(max(0.0, deadline - time.monotonic()))

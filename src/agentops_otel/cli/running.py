@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,24 +25,48 @@ if TYPE_CHECKING:
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
 @click.option("--tag", "tags", multiple=True, help="A tag of the session; may be given again.")
+@click.option(
+    "--scope",
+    type=click.Choice(["process", "trace"]),
+    default="process",
+    help="What is a session: the whole run, or each trace (servers).",
+)
 @DB
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
-def run_program(tags: tuple[str, ...], db: str | None, command: tuple[str, ...]) -> int:
+def run_program(tags: tuple[str, ...], scope: str, db: str | None, command: tuple[str, ...]) -> int:
     """Run a program as one session, and exit as it does.
 
-    Whatever calls agentops_otel.init() in it, or in the programs it starts, joins the session. It ends Success if the
-    exit code is 0, else Failure, unless the program has said so itself.
+    The program need not know of it, nor the Python programs it starts: what they call is recorded, and they join the
+    session. It ends Success if the exit code is 0, else Failure, unless the program has said so itself.
     """
     from agentops_otel import client, runtime
 
     if shutil.which(command[0]) is None:
         raise click.UsageError(f"there is no program {command[0]!r}", click.get_current_context())
+    environment = {"AGENTOPS_SESSION_SCOPE": scope, "PYTHONPATH": _python_path()}
+    if db:
+        environment["AGENTOPS_DB"] = str(path_of(db))
+    if scope == "trace":
+        if tags:
+            raise click.UsageError("--tag is for the session of a whole run", click.get_current_context())
+        return _shell_code(_exit_code_of(command, environment))
     client.init(auto_start_session=False, instrument_llm_calls=False, db=db)
     room, session = runtime.running(), client.start_session(list(tags))
     assert room is not None
     assert session is not None
-    code = _exit_code_of(command, {"AGENTOPS_DB": str(path_of(db))} if db else {})
+    code = _exit_code_of(command, environment)
     _end(room, session, code)
+    return _shell_code(code)
+
+
+def _python_path() -> str:
+    """PYTHONPATH with the folder in front whose `sitecustomize` records a program."""
+    folder = str(Path(__file__).parents[1] / "autostart")
+    return os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _shell_code(code: int) -> int:
+    """As a shell has it: 128 and the number of a signal."""
     return code if code >= 0 else 128 - code
 
 
