@@ -55,6 +55,9 @@ STORE_DELAY_S = 0.25
 
 JOINED = "added to the host's provider, which exports"
 
+STORE_EXIT_S = 5.0
+"""The end of a program waits this long for its own disk: on a busy machine opening the store may take a while."""
+
 HOST_WAIT_S = 0.1
 """The end of a short program waits this long for the host environment."""
 
@@ -253,7 +256,8 @@ class Runtime:
         self._environment.restore()
         with quietly("delivering the last spans"):
             for outbox in self.outboxes:
-                outbox.close(max(0.0, deadline - time.monotonic()))
+                own_disk = outbox.exporter is self.store_exporter and "store" in self.settings.exporter
+                outbox.close(max(STORE_EXIT_S if own_disk else 0.0, deadline - time.monotonic()))
         self._exits.uninstall()
 
     def stop_at_once(self) -> None:
