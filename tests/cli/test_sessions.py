@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import DONE, FAILED, OPEN, Cli, session
-from tests.text.examples import EVENTS, START_NS
+from tests.text.examples import EVENTS, START_NS, error, step
 
 from agentops_otel.exports import agentops_export, jsonl_lines
 from agentops_otel.facts import EventFact
 from agentops_otel.fold import Fold
 from agentops_otel.otlp import decode_traces
-from agentops_otel.records import session_from_json, to_json
+from agentops_otel.records import Action, session_from_json, to_json
 from agentops_otel.store import open_store
 from agentops_otel.store.base import EVERY_EVENT, EventQuery
 from agentops_otel.store.sqlite.keys import SqliteKeys
@@ -185,6 +185,18 @@ def test_show_json_has_every_event_whole(cli: Cli, db: Path) -> None:
     session, events = stored(db)
     expected = {**to_json(session), "events": [to_json(event) for event in events]}
     assert json.loads(json.dumps(expected)) == json.loads(cli("sessions", "show", FAILED, "--json").out)
+
+
+def test_show_draws_the_first_events_of_a_long_session(cli: Cli, db: Path) -> None:
+    """Errors of events that are not drawn are not drawn either; what is left out is said on stderr."""
+    long = [step(Action, f"s{n}", "step", n, 1) for n in range(2100)]
+    late = [error(event) for event in long[2050:]]
+    store = open_store(db)
+    store.append("default", [EventFact(replace(event, session_id="long")) for event in [*long, *late]])
+    store.close()
+    ran = cli("sessions", "show", "long")
+    assert ran.out.splitlines()[-1] == "action step ×2,000  2.0 s"
+    assert ran.err == "The first 2,000 of 2,150 events; `sessions export long` has all of them.\n"
 
 
 def test_stats_add_up_by_model(cli: Cli, db: Path) -> None:

@@ -114,19 +114,24 @@ def show_session(stored: Stored, session_id: str, apis: bool, as_json: bool) -> 
 
 
 def _drawn_events(stored: Stored, session: Session) -> list[Event]:
-    """The first events; errors with their words, the others without their large fields.
+    """The first events without their large fields, and the errors met in them, in their words.
 
     An error that passed through several steps counts once, and every one of these steps is drawn as failed.
     """
     steps = EventQuery(types=[kind for kind in EVENT_TYPES if kind != "errors"], payloads=False, limit=SHOWN_AT_MOST)
     errors = EventQuery(types=["errors"], limit=SHOWN_AT_MOST)
     where = (stored.project, session.session_id)
-    counted = [*stored.store.events(*where, steps), *stored.store.events(*where, errors)]
-    drawn = {event.event_id for event in counted}
-    for error in stored.store.events(*where, replace(errors, told=True)):
-        if isinstance(error, Failure) and error.event_id not in drawn and error.trigger_event_id in drawn:
-            counted.append(error)
-    return counted
+    drawn: list[Event] = list(stored.store.events(*where, steps))
+    met = {error.event_id: error for error in stored.store.events(*where, errors)}
+    ids = {event.event_id for event in drawn}
+    if len(drawn) == SHOWN_AT_MOST:
+        met = {one: error for one, error in met.items() if _is_met_in(error, ids)}
+    told = stored.store.events(*where, replace(errors, told=True))
+    return [*drawn, *({error.event_id: error for error in told if _is_met_in(error, ids)} | met).values()]
+
+
+def _is_met_in(error: Event, ids: set[str]) -> bool:
+    return isinstance(error, Failure) and error.trigger_event_id in ids
 
 
 def _session_with_events(stored: Stored, session: Session) -> Iterator[str]:
