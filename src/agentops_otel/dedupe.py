@@ -151,18 +151,43 @@ def twins(views: Iterable[View]) -> dict[str, str]:
 
 
 def surviving(events: Iterable[Event]) -> list[Event]:
-    """The events that count, in their order, each with what only its twins know."""
+    """The events that count, in their order, each with what only its twins know, and in the place of those left out."""
     known = list(events)
     return told_once(known, twins(map(view_of, known)))
 
 
 def told_once(known: Sequence[Event], answer: Mapping[str, str]) -> list[Event]:
     """What `surviving` gives, where the twins are known already."""
+    twins_of = [event for event in known if event.event_id in answer]
     by_survivor: dict[str, list[Event]] = defaultdict(list)
-    for event in known:
-        if event.event_id in answer:
-            by_survivor[answer[event.event_id]].append(event)
-    return [merged(event, by_survivor[event.event_id]) for event in known if event.event_id not in answer]
+    for event in twins_of:
+        by_survivor[answer[event.event_id]].append(event)
+    out = LeftOut((one.event_id, one.trace_id, one.span_id, one.parent_id, answer[one.event_id]) for one in twins_of)
+    return [out.placed(merged(event, by_survivor[event.event_id])) for event in known if event.event_id not in answer]
+
+
+class LeftOut:
+    """The events that do not count, given by event id, trace id, span id, parent id and the id of the one that does."""
+
+    def __init__(self, twins: Iterable[tuple[str, str | None, str | None, str | None, str]]) -> None:
+        self._survivors: dict[str, str] = {}
+        self._above: dict[tuple[str | None, str], str | None] = {}
+        for event_id, trace_id, span_id, parent_id, survivor_id in twins:
+            self._survivors[event_id] = survivor_id
+            if span_id is not None:
+                self._above[trace_id, span_id] = parent_id
+
+    def placed(self, event: Event) -> Event:
+        """The event without a reference to one that is left out: it stands below what that one stood below, and the
+        error of a twin is the error of the call that counts."""
+        parent_id, seen = event.parent_id, set[str]()
+        while parent_id is not None and parent_id not in seen and (event.trace_id, parent_id) in self._above:
+            seen.add(parent_id)
+            parent_id = self._above[event.trace_id, parent_id]
+        changes: dict[str, Any] = {} if parent_id == event.parent_id else {"parent_id": parent_id}
+        if isinstance(event, Failure) and event.trigger_event_id in self._survivors:
+            changes["trigger_event_id"] = self._survivors[event.trigger_event_id]
+        return replace(event, **changes) if changes else event
 
 
 _FILLED = (

@@ -11,8 +11,9 @@ import pytest
 from tests.cli.conftest import FAILED, Cli
 from tests.text.examples import EVENTS
 
+from agentops_otel.facts import EventFact
 from agentops_otel.pricing import available
-from agentops_otel.records import LLMCall, Price
+from agentops_otel.records import LLMCall, Price, Usage
 from agentops_otel.store import open_store
 from agentops_otel.store.base import EventQuery
 
@@ -174,3 +175,20 @@ def test_many_calls_are_priced_page_by_page(cli: Cli, db: Path, own: Path) -> No
     cost = Decimal(2 * (usage.input or 0) + 2 * (usage.cache_read or 0) + 10 * (usage.output or 0)) / 10**6
     assert len(many) == 1201
     assert {(call.cost, call.price) for call in many} == {(cost, Price("override", "gpt-4o", "mine"))}
+
+
+def test_a_call_told_twice_is_priced_once_and_stays_one(cli: Cli, db: Path, own: Path) -> None:
+    """What is written back is the event as it was told, so that the other is still found to repeat it."""
+    outer = LLMCall(
+        **{"event_id": "outer", "session_id": "twice", "name": "chat", "init_timestamp": 1, "end_timestamp": 9},
+        **{"trace_id": "t", "span_id": "outer", "parent_id": "agent", "model": "our-own", "usage": Usage(input=10**6)},
+    )
+    inner = replace(outer, event_id="inner", span_id="inner", parent_id="outer")
+    store = open_store(db)
+    store.append("default", [EventFact(outer), EventFact(inner)])
+    assert cli("reprice").code == 0
+    session, told = store.session("default", "twice"), store.events("default", "twice", EventQuery(told=True))
+    assert session is not None
+    assert (session.statistics.llms, session.statistics.cost) == (1, Decimal(1))
+    assert [(event.event_id, event.parent_id) for event in told] == [("inner", "outer"), ("outer", "agent")]
+    store.close()

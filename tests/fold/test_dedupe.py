@@ -57,7 +57,7 @@ def test_a_call_inside_a_call_is_the_same_one() -> None:
     said = [{"role": "assistant", "parts": []}]
     outer = call("outer", 0, 100, completion=said, time_to_first_token_ms=5.0)
     inner = call("inner", 10, 90, "outer", scope=INNER, response_id="r")
-    assert [replace(inner, completion=said, time_to_first_token_ms=5.0)] == surviving([outer, inner])
+    assert [replace(inner, completion=said, time_to_first_token_ms=5.0, parent_id=None)] == surviving([outer, inner])
 
 
 def test_the_twin_with_a_price_and_more_detailed_usage_counts() -> None:

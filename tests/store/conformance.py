@@ -374,7 +374,7 @@ def told_twice() -> tuple[EventFact, EventFact]:
 def test_a_call_that_is_told_twice_counts_once(store: Any, late: int) -> None:
     """Also when one of the two comes after everything has been read; it has what only the other knows."""
     facts = told_twice()
-    whole = replace(facts[1].event, completion="yes", finish_reasons=("stop",))
+    whole = replace(facts[1].event, completion="yes", finish_reasons=("stop",), parent_id=None)
     store.append("p", [facts[1 - late]])
     assert stored(store, "s")[1] == [facts[1 - late].event]
     store.append("p", [facts[late]])
@@ -384,6 +384,20 @@ def test_a_call_that_is_told_twice_counts_once(store: Any, late: int) -> None:
     assert [without_large_fields(whole)] == list(store.events("p", "s", EventQuery(payloads=False)))
     assert session.statistics == store.totals("p", SessionQuery(), "model")[0].statistics
     assert [session.statistics] == [one.statistics for one in store.sessions("p", SessionQuery(model="m1")).items]
+
+
+def test_what_stood_below_a_twin_stands_where_the_twin_stood(store: Any) -> None:
+    """So that trees have no holes; the error that only the twin met is one of the call that counts."""
+    outer, inner = (fact.event for fact in told_twice())
+    outer, inner = replace(outer, parent_id="agent"), replace(inner, event_id="in", span_id="in")
+    met = Failure(
+        event_id="e", session_id="s", name="E", init_timestamp=START + 1, trace_id="t", parent_id="outer",
+        trigger_event_id="outer",
+    )  # fmt: skip
+    store.append("p", [EventFact(event) for event in (outer, inner, met)])
+    call, error = store.events("p", "s")
+    assert (call.event_id, call.parent_id) == ("in", "agent")
+    assert (error.trigger_event_id, error.parent_id) == ("in", "agent")
 
 
 def test_what_was_told_can_be_asked_for(store: Store) -> None:

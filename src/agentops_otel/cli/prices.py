@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 from agentops_otel.cli.options import moment
 from agentops_otel.cli.output import progress, remark, show, show_array, show_json, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
+from agentops_otel.facts import EventFact
 from agentops_otel.records import EXACT, Event, Json, LLMCall, decimal_text
 from agentops_otel.store.base import EventQuery, SessionQuery, cursor_of
 
@@ -165,7 +166,16 @@ def _reprice(stored: Stored, session_id: str, pricer: Pricer, tally: Tally, *, w
             priced: Any = new.get(call.event_id, call)
             tally.take(call, priced)
         if facts and write:
-            stored.store.append(stored.project, facts)
+            stored.store.append(stored.project, [_as_told(stored, fact) for fact in facts])
+
+
+def _as_told(stored: Stored, fact: EventFact) -> EventFact:
+    """The new cost on the event as it was told: the event that was priced may have what only its twins know."""
+    query = EventQuery(event_id=fact.event.event_id, told=True)
+    told = next(stored.store.events(stored.project, fact.session_id, query), None)
+    if not isinstance(fact.event, LLMCall) or not isinstance(told, LLMCall):
+        return fact
+    return EventFact(replace(told, cost=fact.event.cost, price=fact.event.price), fact.revision)
 
 
 def _pages(events_of: Callable[[EventQuery], Iterator[Event]]) -> Iterator[list[Event]]:

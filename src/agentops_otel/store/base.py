@@ -145,8 +145,8 @@ class EventQuery:
     """Which events of a session. `payloads=False` leaves the large fields at their defaults: params, returns, prompt,
     completion, logs, details, screenshot and extra. `cursor` is `cursor_of` the last event that was seen.
 
-    Events that repeat another are left out, and what only they know is filled in (`dedupe.surviving`); `told=True` asks
-    for all of them as they were told. Who writes an event back must ask so."""
+    Events that repeat another are left out, and the one that counts has what only they know (`dedupe.surviving`);
+    `told=True` asks for all of them as they were told. Who writes an event back must ask so."""
 
     types: Sequence[EventType] = ()
     event_id: str | None = None

@@ -145,6 +145,12 @@ def twins_of(session: int, event_ids: Sequence[str], payloads: bool) -> Statemen
     )
 
 
+LEFT_OUT = (
+    "SELECT event_id, trace_id, span_id, parent_id, twin_of FROM events INDEXED BY events_by_twin "
+    "WHERE session = ? AND twin_of IS NOT NULL"
+)
+"""The events of a session that repeat another, as `dedupe.LeftOut` takes them."""
+
 UNSETTLED = "FROM sessions s INDEXED BY sessions_unsettled WHERE s.twins < 0"
 """The sessions that may have twins nobody has looked for."""
 

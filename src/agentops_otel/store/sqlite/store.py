@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agentops_otel.dedupe import merged, told_once
+from agentops_otel.dedupe import LeftOut, merged, told_once
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
@@ -191,6 +191,7 @@ class SqliteStore:
             yield from self._judged_events(project_id, known, query)
             return
         place = place_of(query.cursor) if query.cursor else None
+        left_out: LeftOut | None = None
         left, chunk = query.limit, 32 if query.payloads else 512
         while left is None or left > 0:
             size = chunk if left is None else min(chunk, left)
@@ -198,7 +199,8 @@ class SqliteStore:
                 rows = db.execute(*queries.event_listing(project_id, session_id, query, place, size)).fetchall()
                 events = [event_of(session_id, event_type, slim, body) for _, _, event_type, *slim, body in rows]
                 if known is not None and known.twins and events:
-                    events = _filled(db, known, events, query.payloads)
+                    left_out = left_out or LeftOut(db.execute(queries.LEFT_OUT, (known.key,)))
+                    events = [*map(left_out.placed, _filled(db, known, events, query.payloads))]
             yield from events
             if len(rows) < size:
                 return
