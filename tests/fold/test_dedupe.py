@@ -215,6 +215,12 @@ def test_sessions_without_twins_are_known_at_a_glance(views: list[View]) -> None
     assert may_repeat(glimpses) or not twins(views)
 
 
+def test_errors_that_may_be_one_need_more_than_a_glance() -> None:
+    """An exception that passes through steps makes one in each."""
+    glimpses = [("errors", at, at, "t", None, f"step{at}", "ours", None) for at in (1, 2)]
+    assert (may_repeat(glimpses), may_repeat(glimpses[:1])) == (True, False)
+
+
 def test_an_ordinary_session_needs_no_more_than_a_glance() -> None:
     """Calls and tools of one instrumentor below an agent, one of them failed."""
     views = [
