@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from agentops_otel.otlp import encode_traces
+from agentops_otel.spans import FlatSpan
 from server.running import Running
 
 from .reading import Reading
 
 RECORDING = Path(__file__).with_name("recording.py")
+PROTOBUF = "application/x-protobuf"
 RECORDED = ("research", "failure", "unpriced", "canary")
 
 
@@ -34,6 +38,31 @@ class Recorded(NamedTuple):
     def session(self, name: str, query: str = "") -> Reading:
         """A page of a recorded session."""
         return self.read(f"/sessions/{self.ids[name]}{query}")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of a recorded session, by start."""
+        found: list[dict[str, Any]] = self.server.get(f"/v2/sessions/{self.ids[name]}/events?limit=1000")["events"]
+        return found
+
+
+def calls(session_id: str, count: int) -> bytes:
+    """So many model calls of a session, as an OTLP request."""
+    asked = {"session.id": session_id, "gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    start_ns = 1_795_352_682_000_000_000
+    return encode_traces(
+        [
+            FlatSpan(
+                trace_id=f"{zlib.crc32(session_id.encode()) or 1:032x}",
+                span_id=f"{at + 1:016x}",
+                name="chat m",
+                start_ns=start_ns + at,
+                end_ns=start_ns + at + 1000,
+                kind=3,
+                attributes=asked,
+            )
+            for at in range(count)
+        ]
+    )
 
 
 def environment(db: Path) -> dict[str, str]:

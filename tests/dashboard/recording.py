@@ -82,7 +82,7 @@ def research(client: OpenAI, server: ModelServer) -> Any:
         Reply(tools=[ToolRequest("search_papers", {"topic": "telemetry"})], tokens=Tokens(412, 31, cached=256)),
         Reply(text="Two papers matter: On telemetry (2025) and telemetry revisited (2026).", tokens=Tokens(655, 92)),
         Reply(
-            text="The second one, because it repeats the first study with ten times the data.",
+            text="The second: it repeats the study with ten times the data.",
             tokens=Tokens(790, 64, cached=640),
         ),
         Reply(text="Telemetry was measured in 2025. A larger study confirmed it in 2026.", tokens=Tokens(221, 48)),

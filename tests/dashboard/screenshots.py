@@ -13,7 +13,13 @@ from .browser import WIDTHS, Watched, chromium
 from .conftest import RECORDED, RECORDING, environment
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
-PAGES = {"sessions": "/sessions"}
+PAGES = {
+    "sessions": "/sessions",
+    "waterfall": "/sessions/{research}?event={call}",
+    "chat": "/sessions/{research}?tab=chat",
+    "cost": "/sessions/{research}?tab=cost",
+    "error": "/sessions/{failure}?event={error}",
+}
 SHOWN = tuple(name for name in RECORDED if name != "canary")
 
 
@@ -23,6 +29,8 @@ def main() -> None:
         command = [sys.executable, str(RECORDING), *SHOWN]
         said = subprocess.run(command, env=environment(server.db), stdout=subprocess.PIPE, text=True, check=True).stdout
         ids = dict(zip(SHOWN, said.split(), strict=True))
+        ids["call"] = _first_event(server, ids["research"], "llms")
+        ids["error"] = _first_event(server, ids["failure"], "tools")
         with subprocess.Popen(
             [sys.executable, str(RECORDING), "running"],
             env=environment(server.db),
@@ -43,6 +51,10 @@ def main() -> None:
             watched.open(server.url + list(PAGES.values())[-1].format(**ids))
             watched.page.screenshot(path=FOLDER / "dark-1440.png")
             program.stdin.close()
+
+
+def _first_event(server: Running, session_id: str, kind: str) -> str:
+    return server.get(f"/v2/sessions/{session_id}/events?types={kind}&limit=1")["events"][0]["event_id"]
 
 
 if __name__ == "__main__":

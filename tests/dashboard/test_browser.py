@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,34 @@ def tab(browser: Any) -> Iterator[Open]:
         assert [asked for asked in watched.asked if not asked.startswith(f"{host}/")] == []
 
 
-PATHS = ("/sessions", "/sessions?state=failure&tag=nightly")
+class Program:
+    """A running program with an open session that makes a call for each line it is told."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self.session_id = process.stdout.readline().strip()
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+
+@contextmanager
+def recording(db: Path) -> Iterator[Program]:
+    """The program, while the block lasts; it ends without closing its session."""
+    command, pipe = [sys.executable, str(RECORDING), "running"], subprocess.PIPE
+    with subprocess.Popen(command, env=environment(db), stdin=pipe, stdout=pipe, text=True) as process:
+        yield Program(process)
+
+
+PATHS = (
+    "/sessions",
+    "/sessions?state=failure&tag=nightly",
+    *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),
+    *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
+)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -87,22 +115,57 @@ CONTRASTS = """() => {
 }"""
 
 
+def test_an_event_is_shown_beside_its_row(tab: Open, recorded: Recorded) -> None:
+    """A click loads the event only, the URL says which, and going back and opening that URL show the same."""
+    watched = tab(f"{recorded.server.url}/sessions/{recorded.ids['research']}")
+    page = watched.page
+    page.get_by_role("link", name="search_papers").click()
+    page.locator("#pane h2", has_text="search_papers").wait_for()
+    shown = page.locator("#pane").inner_text()
+
+    assert [asked for asked in watched.asked if "/sessions/" in asked][1:] == [f"{page.url}&part=pane"]
+    assert page.locator("a.row[aria-current]").inner_text().startswith("search_papers")
+    address = page.url
+    page.evaluate("history.back()")
+    page.get_by_text("Pick an event").wait_for()
+    page.goto(address)
+    assert page.locator("#pane").inner_text() == shown
+
+
+def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorded) -> None:
+    """n and p over the errors, j and k over the rows; typing into a field is typing."""
+    page = tab(f"{recorded.server.url}/sessions/{recorded.ids['failure']}").page
+    for key, title in (("n", "error 1 of 3"), ("n", "error 2 of 3"), ("p", "error 1 of 3")):
+        page.keyboard.press(key)
+        page.locator("#pane .around", has_text=title).wait_for()
+    page.keyboard.press("j")
+    page.locator("#pane pre", has_text="https://example.org/b").first.wait_for()
+    page.keyboard.press("k")
+    page.locator("#pane pre", has_text="https://example.org/a").first.wait_for()
+
+
+def test_a_session_grows_while_it_is_looked_at(tab: Open, recorded: Recorded) -> None:
+    """Rows and sums follow a running session, its end included; then nothing is asked any more."""
+    with recording(recorded.server.db) as program:
+        page = tab(f"{recorded.server.url}/sessions/{program.session_id}").page
+        page.get_by_text("Nothing has happened in this session yet.").wait_for()
+        program.say("Hello")
+        page.locator("a.row", has_text="gpt-4o-mini").wait_for()
+        page.locator(".facts", has_text="1 model call").wait_for()
+    page.locator(".pill.indeterminate").wait_for()
+    assert page.locator("#head[data-live]").count() == 0
+
+
 def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> None:
     """The empty list turns into rows while it is looked at: no reload, and the focus stays where it is."""
     page = tab(nothing.server.url).page
     page.get_by_text("No sessions yet").wait_for()
-    command = [sys.executable, str(RECORDING), "running"]
-    with subprocess.Popen(
-        command, env=environment(Path(nothing.server.db)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as program:
-        assert program.stdin is not None
+    with recording(nothing.server.db) as program:
         page.locator(".pill.running").wait_for()
         page.locator("a.id").focus()
-        program.stdin.write("Hello\n")
-        program.stdin.flush()
+        program.say("Hello")
         page.get_by_text("gpt-4o-mini").wait_for()
         assert page.evaluate("document.activeElement.className") == "id"
-        program.stdin.close()
     page.locator(".pill.indeterminate").wait_for()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.running import Answer, Running
 
-from .conftest import Recorded
+from .conftest import PROTOBUF, Recorded, calls
 from .reading import Reading
 from .recording import CANARY
 
@@ -19,6 +19,24 @@ def test_markup_in_data_is_text(recorded: Recorded, query: str) -> None:
     page = recorded.read(f"/sessions{query}")
     assert page.harmful() == []
     assert page.words.count(CANARY) >= 4
+
+
+@pytest.mark.parametrize("tab", ["waterfall", "chat", "cost", "raw"])
+def test_markup_in_a_session_is_text(recorded: Recorded, tab: str) -> None:
+    """Names, prompts, answers, arguments, errors, video: on every tab."""
+    page = recorded.session("canary", f"?tab={tab}")
+    assert page.harmful() == []
+    assert page.words.count("onerror=alert(2)") >= 5
+
+
+def test_markup_in_an_event_is_text(recorded: Recorded) -> None:
+    """In the detail of every event of every kind."""
+    events = recorded.events("canary")
+    pages = [recorded.session("canary", f"?event={event['event_id']}") for event in events]
+
+    assert {event["event_type"] for event in events} == {"llms", "tools", "actions", "errors"}
+    assert [page.harmful() for page in pages] == [[]] * len(events)
+    assert all(CANARY in page.words for page in pages)
 
 
 def test_a_wrong_filter_cannot_smuggle_markup(recorded: Recorded) -> None:
@@ -94,7 +112,7 @@ def cookie(answer: Answer) -> str:
 
 def test_without_a_key_there_is_only_the_login(keyed: Running) -> None:
     """Every page leads to the form, which leads back; a part that a script asks for says so to the script."""
-    page, part = keyed.ask("GET", "/sessions?tag=a"), keyed.ask("GET", "/sessions?tag=a&part=live&seen=1")
+    page, part = keyed.ask("GET", "/sessions?tag=a"), keyed.ask("GET", "/sessions?tag=a&part=list&seen=1")
     assert (page.status, page.headers["location"]) == (303, "/login?next=%2Fsessions%3Ftag%3Da")
     assert (part.status, part.headers["hx-redirect"], part.body) == (401, "/login?next=%2Fsessions", b"")
     form = Reading(keyed.ask("GET", page.headers["location"]).body.decode())
@@ -143,6 +161,18 @@ def test_a_foreign_page_logs_nobody_in_or_out(keyed: Running) -> None:
     assert logged_in(keyed, key, Origin=keyed.url).status == 303
     out = keyed.ask("POST", "/logout", b"", Origin=keyed.url)
     assert (out.status, out.headers["location"], cookie(out)) == (303, "/login", 'agentops_dashboard=""')
+
+
+def test_a_session_of_another_project_is_not_there(keyed: Running) -> None:
+    """It answers as one that nobody has, with a page, in every form."""
+    ours, theirs = keyed.keys.create_key("ours"), keyed.keys.create_key("theirs")
+    keyed.ask("POST", "/v1/traces", calls("foreign", 1), key=theirs, Content_Type=PROTOBUF)
+    paths = ("/sessions/foreign", "/sessions/unknown", "/exports/jsonl/foreign", "/exports/jsonl/unknown")
+    answers = [keyed.ask("GET", path, Cookie=cookie(logged_in(keyed, ours))) for path in paths]
+
+    assert [answer.status for answer in answers] == [404] * 4
+    assert len({answer.body for answer in answers}) == 1
+    assert keyed.ask("GET", "/sessions/foreign", Cookie=cookie(logged_in(keyed, theirs))).status == 200
 
 
 def test_a_long_form_is_refused(keyed: Running) -> None:

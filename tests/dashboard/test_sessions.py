@@ -102,7 +102,7 @@ def test_a_part_that_was_seen_is_not_sent_again(recorded: Recorded) -> None:
 
     assert recorded.server.ask("GET", url).status == 204
     stale = recorded.server.ask("GET", url + "0")
-    assert (stale.status, stale.body.decode().strip()[:14]) == (200, '<div id="live"')
+    assert (stale.status, stale.body.decode().strip()[:14]) == (200, '<div id="list"')
 
 
 def test_an_empty_store_says_how_to_begin(nothing: Recorded) -> None:

@@ -34,7 +34,7 @@ def event_tree(events: Iterable[Event], width: int = WIDTH, *, apis: bool = Fals
     happened, and once: the events it passed through are only marked. API calls are left out unless asked for; what
     happened inside them is not.
     """
-    roots = _Plot(list(events), apis=apis).roots()
+    roots = Plot(list(events), apis=apis).roots()
     header = _Line("event", time="time", tokens="tokens", cost="cost")
     return _laid_out([header, *_lines(roots, width)], width) if roots else ""
 
@@ -59,8 +59,12 @@ class _Node:
     repeats: int = 1
 
 
-class _Plot:
-    """Where the tree grows: which event is shown under which, and which errors belong to it."""
+class Plot:
+    """Where the tree grows: which event is shown under which, by start, and which errors belong to it.
+
+    `inside` are the events by the id of the one they are shown under, None at the top; `errors` those that are told
+    with an event, by its id.
+    """
 
     def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
         ordered = sorted(events, key=lambda event: (event.init_timestamp, event.event_id))
@@ -71,31 +75,31 @@ class _Plot:
         parents = {event.event_id: spans.get((event.trace_id, event.parent_id)) for event in steps}
         hidden = {event.event_id for event in steps if isinstance(event, ApiCall) and not apis}
         places = _places(parents, hidden)
-        self._inside: defaultdict[str | None, list[Event]] = defaultdict(list)
-        self._errors: defaultdict[str, list[str]] = defaultdict(list)
+        self.inside: defaultdict[str | None, list[Event]] = defaultdict(list)
+        self.errors: defaultdict[str, list[Failure]] = defaultdict(list)
         for event in ordered:
             if isinstance(event, Failure):
                 trigger = event.trigger_event_id or spans.get((event.trace_id, event.parent_id))
                 if trigger in places and trigger not in hidden:
-                    self._errors[trigger].append(_error_text(event))
+                    self.errors[trigger].append(event)
                 else:
-                    self._inside[places.get(trigger or "")].append(event)
+                    self.inside[places.get(trigger or "")].append(event)
             elif event.event_id not in hidden:
-                self._inside[places[event.event_id]].append(event)
+                self.inside[places[event.event_id]].append(event)
 
     def roots(self) -> list[_Node]:
         """The trees, folded."""
         return self._children(None, None)
 
     def _children(self, event_id: str | None, agent: str | None) -> list[_Node]:
-        return _folded([self._node(event, agent) for event in self._inside.get(event_id, ())])
+        return _folded([self._node(event, agent) for event in self.inside.get(event_id, ())])
 
     def _node(self, event: Event, agent: str | None) -> _Node:
         children = self._children(event.event_id, event.agent_name)
         told = frozenset[str]().union(*(child.told for child in children))
-        errors = self._errors.get(event.event_id, ())
+        errors = [error_text(error) for error in self.errors.get(event.event_id, ())]
         new = tuple(dict.fromkeys(error for error in errors if error not in told))
-        kind, name = _KINDS[event.event_type], _name(event, agent)
+        kind, name = _KINDS[event.event_type], event_name(event, agent)
         types = [error.partition(":")[0] for error in new]
         return _Node(
             kind=kind,
@@ -131,10 +135,11 @@ def _places(parents: Mapping[str, str | None], hidden: Collection[str]) -> dict[
     return places
 
 
-def _name(event: Event, agent: str | None) -> str:
+def event_name(event: Event, agent: str | None = None) -> str:
+    """What an event is called in one line: a model call by its model, and whose it is unless that is `agent`."""
     name = event.name
     if isinstance(event, Failure):
-        name = _error_text(event)
+        name = error_text(event)
     if isinstance(event, LLMCall):
         name = event.model or event.request_model or name
         if event.operation not in (None, "chat"):
@@ -144,7 +149,8 @@ def _name(event: Event, agent: str | None) -> str:
     return plain(name)
 
 
-def _error_text(error: Failure) -> str:
+def error_text(error: Failure) -> str:
+    """`ValueError: what it said`, in one line."""
     details = error.details if isinstance(error.details, str) else dumps(error.details) if error.details else ""
     return plain(": ".join(part for part in (error.error_type or error.name, details) if part))
 

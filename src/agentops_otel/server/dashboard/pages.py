@@ -7,6 +7,7 @@ slipped through.
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +19,7 @@ from markupsafe import Markup
 from agentops_otel._version import __version__
 from agentops_otel.records import iso8601
 from agentops_otel.server.dashboard.assets import assets
+from agentops_otel.server.dashboard.conversation import pretty
 from agentops_otel.server.dashboard.filters import sessions_url
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.text import values
@@ -34,7 +36,7 @@ HEADERS = {
 }
 """What every page says about itself."""
 
-PARTS = ("rows", "live", "pane")
+PARTS = ("list", "head", "rows", "more", "pane")
 """What can be asked of a page instead of the whole, as `part=`."""
 
 
@@ -56,6 +58,7 @@ def _templates() -> Environment:
     )
     templates.filters.update(
         cost=values.cost_text,
+        pretty=pretty,
         count=lambda number: f"{number:,}",
         dollars=values.dollars,
         duration=values.duration_text,
@@ -80,6 +83,17 @@ def session_url(session_id: str, **asked: str | None) -> str:
 def html(template: str, **told: Any) -> Markup:
     """A template, filled; fit to be put into another one."""
     return Markup(_templates().get_template(template).render(**told))
+
+
+def live(request: Request, part: str, content: str, url: str | None) -> Markup | None:
+    """A part of a page that is asked for again and again at `url`, never again if that is None.
+
+    Itself None where it is this part that is asked for, and the asker names the version it has seen.
+    """
+    version = hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    if request.query_params.get("part") == part and request.query_params.get("seen") == version:
+        return None
+    return html("live.html", part=part, content=content, url=f"{url}&seen={version}" if url else None)
 
 
 def page(content: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:

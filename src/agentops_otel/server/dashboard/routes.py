@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -13,12 +12,14 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from agentops_otel.errors import InvalidValueError, StoreError
+from agentops_otel.records import Session
 from agentops_otel.server.auth import Gate
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.filters import STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
-from agentops_otel.server.dashboard.pages import html, page, refused
+from agentops_otel.server.dashboard.pages import html, live, page, refused
+from agentops_otel.server.dashboard.session_page import SessionPage, exported
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
 
@@ -56,6 +57,8 @@ class Dashboard:
         router = APIRouter(route_class=PageRoute, include_in_schema=False)
         router.add_api_route("/", self.sessions, methods=["GET"])
         router.add_api_route("/sessions", self.sessions, methods=["GET"])
+        router.add_api_route("/sessions/{session_id:path}", self.session, methods=["GET"])
+        router.add_api_route("/exports/{form}/{session_id:path}", self.export, methods=["GET"])
         router.add_api_route("/login", self.login_page, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["POST"])
         router.add_api_route("/logout", self.logout, methods=["POST"])
@@ -84,13 +87,13 @@ class Dashboard:
             wrong=wrong,
             first_steps=first_steps(str(request.base_url).rstrip("/"), needs_key=not self._gate.is_open),
         )
-        live = _live(request, rows, filters.url(part="live") if cursor is None and wrong is None else None)
-        if live is None or asked.get("part") == "live":
-            return Response(status_code=204) if live is None else page(live)
+        part = live(request, "list", rows, filters.url(part="list") if cursor is None and wrong is None else None)
+        if part is None or asked.get("part") == "list":
+            return Response(status_code=204) if part is None else page(part)
         return page(
             html(
                 "sessions.html",
-                live=live,
+                live=part,
                 filters=filters,
                 states=STATES,
                 times=TIMES,
@@ -103,6 +106,23 @@ class Dashboard:
         """The models of each session, where the store can tell."""
         models = getattr(self._store, "models", None)
         return models(project_id, session_ids) if models is not None and session_ids else {}
+
+    # --- one session ---------------------------------------------------------------------------------------------
+
+    def session(self, request: Request, session_id: str) -> Response:
+        """A session: `tab=` is waterfall, chat, cost or raw; `event=` picks an event of the waterfall."""
+        session = self._found(request, session_id)
+        return SessionPage(request, self._store, session, open_gate=self._gate.is_open).answer()
+
+    def export(self, request: Request, form: str, session_id: str) -> Response:
+        """A session as a file."""
+        return exported(self._store, self._found(request, session_id), form)
+
+    def _found(self, request: Request, session_id: str) -> Session:
+        session = self._store.session(caller_of(request, self._gate).project_id, session_id)
+        if session is None:
+            raise Refusal(404, "There is no such session in this project.", "unknown_session")
+        return session
 
     # --- who looks -----------------------------------------------------------------------------------------------
 
@@ -131,11 +151,3 @@ class Dashboard:
             raise Refusal(404, f"there is no file {name!r} here", "unknown_route")
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
         return Response(asset.content, media_type=asset.media_type, headers=headers)
-
-
-def _live(request: Request, content: str, url: str | None) -> str | None:
-    """The part of a page that is asked for again and again at `url`; None where the asker has seen it already."""
-    version = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-    if request.query_params.get("part") == "live" and request.query_params.get("seen") == version:
-        return None
-    return html("live.html", content=content, url=f"{url}&seen={version}" if url else None)

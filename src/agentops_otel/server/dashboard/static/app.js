@@ -47,6 +47,60 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("htmx:afterSwap", (event) => showCopyButtons(event.detail.elt.parentNode ?? document));
 
+// --- waterfall: an event is shown beside its row; its URL is that of the page which shows it without a script ---------
+
+function rowOf(eventId) {
+  return [...document.querySelectorAll("a.row")].find((row) => JSON.parse(row.dataset.ids).includes(eventId));
+}
+
+function markPicked() {
+  const eventId = new URLSearchParams(location.search).get("event");
+  for (const row of document.querySelectorAll("a.row[aria-current]")) row.removeAttribute("aria-current");
+  if (eventId) rowOf(eventId)?.setAttribute("aria-current", "true");
+}
+
+function pick(link) {
+  const url = new URL(link.href);
+  const row = rowOf(url.searchParams.get("event"));
+  if (!row) return false;
+  history.pushState({}, "", url);
+  markPicked();
+  row.scrollIntoView({ block: "nearest" });
+  document.querySelector(".split").classList.add("picked");
+  url.searchParams.set("part", "pane");
+  htmx.ajax("GET", url.pathname + url.search, { target: "#pane", swap: "innerHTML" }).then(() => {
+    const pane = document.getElementById("pane");
+    pane.scrollTop = 0;
+    if (pane.getBoundingClientRect().top < 0) pane.scrollIntoView({ block: "start" });
+  });
+  return true;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.row, a[data-pane]");
+  const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (link && plain && pick(link)) event.preventDefault();
+});
+
+addEventListener("popstate", () => location.reload());
+
+const KEYS = { j: 1, k: -1 };
+const ERROR_KEYS = { n: "next", p: "previous" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  if (event.key in ERROR_KEYS) document.querySelector(`[data-error="${ERROR_KEYS[event.key]}"]`)?.click();
+  if (event.key in KEYS) {
+    const rows = [...document.querySelectorAll("a.row")];
+    const at = rows.findIndex((row) => row.hasAttribute("aria-current"));
+    const row = rows[at < 0 ? 0 : at + KEYS[event.key]];
+    row?.focus();
+    row?.click();
+  }
+});
+
+document.addEventListener("htmx:afterSettle", markPicked);
+
 // --- start -----------------------------------------------------------------------------------------------------------
 
 connected(true);
