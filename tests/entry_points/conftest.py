@@ -38,10 +38,15 @@ print("done")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def project() -> dict[str, Any]:
+    """What pyproject.toml says of the package."""
+    table: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    return table
+
+
 def declared() -> dict[str, dict[str, str]]:
-    """The entry points of pyproject.toml, by group."""
-    project: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    return project["entry-points"]
+    """The entry points, by group."""
+    return dict(project()["entry-points"])
 
 
 @pytest.fixture
@@ -51,7 +56,9 @@ def installed(tmp_path: Path) -> list[str]:
         return []
     info = tmp_path / "site" / "agentops_otel_bridge-0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentops-otel-bridge\nVersion: 0\n")
+    about = ["Metadata-Version: 2.1", "Name: agentops-otel-bridge", "Version: 0"]
+    about += [f"Provides-Extra: {extra}" for extra in project()["optional-dependencies"]]
+    (info / "METADATA").write_text("\n".join(about) + "\n")
     lines = [
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in named.items())
         for group, named in declared().items()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.distro.conftest import Run
+from tests.entry_points.conftest import Run
 
 from agentops_otel.store import open_store
 from agentops_otel.store.base import SessionQuery, Store
@@ -130,12 +130,12 @@ def test_our_options_are_options_of_the_tool(instrumented: Run, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("disabled", "sessions"),
-    [("agentops_openai", [(0, 0)]), ("agentops_session", [(1, 1), (1, 1)]), ("*", [])],
+    [("agentops_openai", [(0, 0)]), ("agentops_session", [(1, 1), (1, 1)]), ("agentops_openai,agentops_session", [])],
 )
 def test_instrumentors_can_be_disabled(
     instrumented: Run, store: Store, disabled: str, sessions: list[tuple[int, int]]
 ) -> None:
-    """One by one, or all."""
+    """One by one, or several."""
     instrumented(OTEL_TRACES_EXPORTER="agentops", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=disabled)
     assert [row[2:] for row in recorded(store)] == sessions
 

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.distro.conftest import declared
+from tests.entry_points.conftest import declared
 
 from agentops_otel import environment_variables, runtime
 from agentops_otel.export import AgentOpsSpanExporter
