@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import db, home  # noqa: F401  fixtures
 
 from agentops_otel.doctor import Finding, Report, report
+from agentops_otel.instruments import registry
 from agentops_otel.settings import Settings
 from agentops_otel.sinks.spool import Spool, destination_of
 from agentops_otel.store import open_store
@@ -232,7 +233,7 @@ print(json.dumps(["openai" in sys.modules, [one.topic for one in found.findings 
     asked = [subprocess.run([*command, *more], capture_output=True, check=True, env=env) for more in ([], ["x"])]
     assert [json.loads(one.stdout) for one in asked] == [
         [False, ["instruments", "double instrumentation"]],
-        [True, ["instrument openai", "double instrumentation"]],
+        [True, [*(f"instrument {name}" for name in registry.NAMES), "double instrumentation"]],
     ]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from agentops_otel.guard import quietly
 
-ROOTS = ("openai",)
+ROOTS = ("openai", "anthropic")
 """The top-level packages of all providers; a test compares them with the registry."""
 
 

@@ -88,10 +88,10 @@ class Tower:
         flight.land()
 
 
-def watched(original: Any, provider: Provider, operation: Operation, tower: Tower) -> Any:
+def watched(original: Any, provider: Provider, operation: Operation, tower: Tower, *, prepares: bool = False) -> Any:
     """`original` as a function that records each of its calls."""
     names = _positional_names(original)
-    departs_later = _only_prepares(original)
+    departs_later = prepares or _only_prepares(original)
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not tower.is_open or is_recorded_elsewhere(otel_context.get_current()):
@@ -122,6 +122,19 @@ def collecting(original: Any, tower: Tower) -> Any:
         return watchers.watch("manager", result, _Collector())
 
     return wrapt.FunctionWrapper(original, call)
+
+
+def silenced(original: property, is_private: Callable[[Any], bool], tower: Tower) -> property:
+    """A client's own tracer, None within the calls that are watched."""
+
+    def tracer(client: Any) -> Any:
+        if tower.is_open and otel_context.get_value(_IN_CALL):
+            with quietly("silencing a client's own spans"):
+                if not is_private(client):
+                    return None
+        return original.__get__(client, type(client))
+
+    return property(tracer)
 
 
 def is_recorded_elsewhere(context: Context) -> bool:
@@ -190,6 +203,10 @@ class Flight(Taken):
     def hand_over(self, result: Any) -> Any:
         """What the caller gets: the value itself, after landing; or the result, watched until its end."""
         with quietly("watching the result of a model call"):
+            within = self.provider.streams_within.get(type(result).__name__)
+            if within is not None:
+                setattr(result, within, self.hand_over(getattr(result, within)))
+                return result
             kind = watchers.kind_of(type(result), self.provider.raw)
             if kind == "value":
                 self.land(result)

@@ -15,10 +15,10 @@ import wrapt
 from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
-from agentops_otel.instruments.driver import Tower, collecting, watched
-from agentops_otel.instruments.spec import Helper, Point, Provider
+from agentops_otel.instruments.driver import Tower, collecting, silenced, watched
+from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider
 
-NAMES = ("openai",)
+NAMES = ("openai", "anthropic")
 """Every provider, by the name of its module in this package."""
 
 State = Literal["waiting", "active", "missing", "skipped"]
@@ -86,7 +86,9 @@ class Installation:
         """Patch the points of a provider, each as soon as its module is imported."""
         status = ProviderStatus(provider.name, provider.distribution, provider.tested)
         self.status.append(status)
-        points: list[Point | Helper] = [*provider.points, *provider.helpers]
+        points: list[Point | Helper | OwnTracer] = [*provider.points, *provider.helpers]
+        if provider.own_tracer is not None:
+            points.append(provider.own_tracer)
         for point in points:
             told = PointStatus(point.module, point.path)
             status.points.append(told)
@@ -100,7 +102,7 @@ class Installation:
                 patch.undo()
         self._patches.clear()
 
-    def _hook(self, provider: Provider, point: Point | Helper, told: PointStatus) -> Callable[[Any], None]:
+    def _hook(self, provider: Provider, point: Point | Helper | OwnTracer, told: PointStatus) -> Callable[[Any], None]:
         def hook(module: Any) -> None:
             with quietly(f"instrumenting {point.module}.{point.path}"):
                 if self._tower.is_open:
@@ -108,7 +110,7 @@ class Installation:
 
         return hook
 
-    def _patch(self, module: Any, provider: Provider, point: Point | Helper, told: PointStatus) -> None:
+    def _patch(self, module: Any, provider: Provider, point: Point | Helper | OwnTracer, told: PointStatus) -> None:
         *path, name = point.path.split(".")
         owner = module
         for step in path:
@@ -126,10 +128,12 @@ class Installation:
         self._patches.append(patch)
         told.state = "active"
 
-    def _wrapper(self, original: Any, provider: Provider, point: Point | Helper) -> Any:
+    def _wrapper(self, original: Any, provider: Provider, point: Point | Helper | OwnTracer) -> Any:
         if isinstance(point, Helper):
             return collecting(original, self._tower)
-        return watched(original, provider, point.operation, self._tower)
+        if isinstance(point, OwnTracer):
+            return silenced(original, point.is_private, self._tower)
+        return watched(original, provider, point.operation, self._tower, prepares=point.prepares)
 
 
 class _Patch:

@@ -106,11 +106,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Point:
-    """One function to watch: the module that defines it (or names it early), the path in it, and what it does."""
+    """One function to watch: the module that defines it (or names it early), the path in it, and what it does.
+
+    One that `prepares` makes a manager, and the call begins when that is entered.
+    """
 
     module: str
     path: str
     operation: Operation
+    prepares: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,23 @@ class Helper:
     path: str
 
 
+@dataclass(frozen=True)
+class OwnTracer:
+    """The property of a client that is its own tracer. It is None while a watched call is made, so that no call has two
+    spans, unless `is_private` says that the client's spans go where the program sent them."""
+
+    module: str
+    path: str
+    is_private: Callable[[Any], bool]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A client library. `name` is the provider when the host name tells no other.
 
     `origin` is read on the caller's path, so it only takes references. `tested` is the range of versions of
-    `distribution` that the tests run with.
+    `distribution` that the tests run with. `streams_within` names classes of the client that iterate over a stream that
+    they hold, and the attribute that holds it: that stream is watched in its place.
     """
 
     name: str
@@ -136,3 +151,5 @@ class Provider:
     helpers: Sequence[Helper] = ()
     origin: Callable[[Any], Origin] = lambda instance: Origin()
     raw: RawResponse | None = None
+    own_tracer: OwnTracer | None = None
+    streams_within: Mapping[str, str] = field(default_factory=dict)

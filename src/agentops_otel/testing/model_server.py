@@ -29,8 +29,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from agentops_otel.testing.openai_wire import ENDPOINTS, Endpoint, error_body
+from agentops_otel.testing import anthropic_wire, openai_wire
+from agentops_otel.testing.openai_wire import Endpoint, error_body
 from agentops_otel.testing.replies import Answer, Body, Event, Failure, Reply, Scripted, answer_to
+
+ENDPOINTS: dict[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS}
+"""What is served, by path."""
 
 _LOOK_EVERY_S = 0.02
 """How long `close` may go unnoticed by a thread that waits."""
@@ -47,7 +51,7 @@ class Request:
 
 
 class ModelServer:
-    """A model provider on loopback that speaks the OpenAI wire; a context manager.
+    """A model provider on loopback that speaks the OpenAI and the Anthropic wire; a context manager.
 
     Requests are served concurrently, each connection by a thread. `close` ends them all; it is idempotent.
     """
@@ -73,7 +77,7 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client takes as `base_url`."""
+        """What an OpenAI client takes as `base_url`; an Anthropic client takes `url`."""
         return f"{self.url}/v1"
 
     def script(self, *replies: Scripted) -> None:
@@ -173,11 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(reply, Body):
             self._send(reply.status, reply.content, reply.content_type)
         elif isinstance(reply, Failure):
-            self._send_failure(reply)
+            self._send_failure(reply, endpoint)
         elif endpoint is None:
-            self._send_failure(Failure(status=404, message=f"Unknown path {path}.", code="unknown_url"))
+            self._send_failure(Failure(status=404, message=f"Unknown path {path}.", code="unknown_url"), None)
         elif not isinstance(body, dict):
-            self._send_failure(Failure(status=400, message="The body is not a JSON object."))
+            self._send_failure(Failure(status=400, message="The body is not a JSON object."), endpoint)
         else:
             self._send_reply(endpoint, body, reply, reply_id)
 
@@ -192,8 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(endpoint.plain(body, answer)).encode()
         self._send(200, content, cut=reply.cut_after is not None)
 
-    def _send_failure(self, failure: Failure) -> None:
-        self._send(failure.status, json.dumps(error_body(failure)).encode(), headers=failure.headers)
+    def _send_failure(self, failure: Failure, endpoint: Endpoint | None) -> None:
+        body = (endpoint.error if endpoint else error_body)(failure)
+        self._send(failure.status, json.dumps(body).encode(), headers=failure.headers)
 
     def _send(
         self,

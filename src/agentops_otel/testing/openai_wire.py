@@ -34,16 +34,19 @@ def error_body(failure: Failure) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How one path is read and answered. `done` is what ends a stream, `failed` the event that tells an error."""
+    """How one path is read and answered. `done` is what ends a stream, `failed` the event that tells an error, `error`
+    the body of an HTTP error."""
 
     read: Callable[[Json], Asked]
     plain: Callable[[Json, Answer], Json]
     events: Callable[[Json, Answer], Iterator[Event]]
     failed: Event
     done: Event | None = None
+    error: Callable[[Failure], Json] = error_body
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
+    """A text as the chunks of a stream bring it: word by word."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
@@ -54,7 +57,8 @@ def _text_of(content: Any) -> str:
     return " ".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-def _last_text(messages: Any, fallback: str = "") -> str:
+def last_text(messages: Any, fallback: str = "") -> str:
+    """What the user said last."""
     items = [item for item in messages if isinstance(item, dict)] if isinstance(messages, list) else []
     return next((_text_of(item.get("content")) for item in reversed(items) if item.get("role") == "user"), fallback)
 
@@ -71,7 +75,7 @@ def _read_chat(body: Json) -> Asked:
     return Asked(
         model=str(body.get("model", "")),
         stream=bool(body.get("stream")),
-        text=_last_text(messages),
+        text=last_text(messages),
         prompt=messages,
         tools=[(tool["name"], tool.get("parameters")) for tool in tools],
         tool_answered=any(isinstance(item, dict) and item.get("role") == "tool" for item in messages),
@@ -151,9 +155,9 @@ def _chat_events(body: Json, answer: Answer) -> Iterator[Event]:
     for index in range(len(texts)):
         yield chunk(index, {"role": "assistant", "content": None if answer.tools else "", "refusal": None})
     for index, text in enumerate(texts):
-        for piece in _pieces(text):
+        for piece in pieces(text):
             yield chunk(index, {"content": piece})
-        for piece in _pieces(answer.refusal or ""):
+        for piece in pieces(answer.refusal or ""):
             yield chunk(index, {"refusal": piece})
         for delta in _chat_tool_deltas(answer):
             yield chunk(index, {"tool_calls": [delta]})
@@ -183,7 +187,7 @@ def _read_responses(body: Json) -> Asked:
     return Asked(
         model=str(body.get("model", "")),
         stream=bool(body.get("stream")),
-        text=given if isinstance(given, str) else _last_text(items),
+        text=given if isinstance(given, str) else last_text(items),
         prompt=[body.get("instructions"), given],
         tools=[(tool["name"], tool.get("parameters")) for tool in tools],
         tool_answered=any(isinstance(item, dict) and item.get("type") == "function_call_output" for item in items),
@@ -308,7 +312,7 @@ def _responses_part_events(event: Callable[..., Event], where: Json, part: Json)
     kind, key = ("output_text", "text") if part["type"] == "output_text" else ("refusal", "refusal")
     extra: Json = {"logprobs": []} if kind == "output_text" else {}
     yield event("response.content_part.added", **where, part={**part, key: ""})
-    for piece in _pieces(part[key]):
+    for piece in pieces(part[key]):
         yield event(f"response.{kind}.delta", **where, delta=piece, **extra)
     yield event(f"response.{kind}.done", **where, **{key: part[key]}, **extra)
     yield event("response.content_part.done", **where, part=part)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The usage that the server reports. `input` includes `cached` and `audio_in`, `output` includes the others."""
+    """The usage that the server reports. `input` includes `cached`, `written` and `audio_in`, `output` the others."""
 
     input: int
     output: int
@@ -19,6 +19,7 @@ class Tokens:
     reasoning: int = 0
     audio_in: int = 0
     audio_out: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
