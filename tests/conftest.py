@@ -10,8 +10,12 @@ import pytest
 
 from agentops_otel.testing import ModelServer
 
+_OURS = ("AGENTOPS_", "ANTHROPIC_", "GROQ_", "OTEL_", "OPENAI_")
 for _name in [*os.environ]:  # what the developer's shell says must not reach the tests
-    if _name.startswith(("AGENTOPS_", "ANTHROPIC_", "OTEL_", "OPENAI_")) or _name in ("TRACEPARENT", "BAGGAGE"):
+    if _name.startswith(_OURS) or _name in (
+        "TRACEPARENT",
+        "BAGGAGE",
+    ):
         del os.environ[_name]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from agentops_otel.guard import quietly
 
-ROOTS = ("openai", "anthropic")
+ROOTS = ("openai", "anthropic", "groq")
 """The top-level packages of all providers; a test compares them with the registry."""
 
 

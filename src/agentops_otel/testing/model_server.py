@@ -29,11 +29,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from agentops_otel.testing import anthropic_wire, openai_wire
+from agentops_otel.testing import anthropic_wire, groq_wire, openai_wire
 from agentops_otel.testing.openai_wire import Endpoint, error_body
 from agentops_otel.testing.replies import Answer, Body, Event, Failure, Reply, Scripted, answer_to
 
-ENDPOINTS: dict[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS}
+ENDPOINTS: dict[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS, **groq_wire.ENDPOINTS}
 """What is served, by path."""
 
 _LOOK_EVERY_S = 0.02
@@ -51,7 +51,7 @@ class Request:
 
 
 class ModelServer:
-    """A model provider on loopback that speaks the OpenAI and the Anthropic wire; a context manager.
+    """A model provider on loopback that speaks the wires of OpenAI, Anthropic and Groq; a context manager.
 
     Requests are served concurrently, each connection by a thread. `close` ends them all; it is idempotent.
     """
@@ -77,7 +77,7 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client takes as `base_url`; an Anthropic client takes `url`."""
+        """What an OpenAI client takes as `base_url`; clients of Anthropic and Groq take `url`."""
         return f"{self.url}/v1"
 
     def script(self, *replies: Scripted) -> None:
