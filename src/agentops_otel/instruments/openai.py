@@ -1,4 +1,5 @@
-"""OpenAI: chat completions, responses and embeddings; sync, async, streamed, parsed and raw.
+"""OpenAI: chat completions, responses, completions, embeddings, images, transcriptions, translations and moderations;
+sync, async, streamed, parsed and raw.
 
 Also every provider that is called through this client: the host name of the base URL tells which one it is.
 `stream=True` without `stream_options.include_usage` has no usage; it stays unknown, for asking for it would change the
@@ -13,7 +14,7 @@ from typing import Any
 
 from agentops_otel.conventions.usage import EMBEDDINGS as EMBEDDINGS_USAGE
 from agentops_otel.conventions.usage import OPENAI_CHAT, OPENAI_RESPONSES
-from agentops_otel.instruments.shapes import openai_chat, openai_responses, stainless
+from agentops_otel.instruments.shapes import openai_chat, openai_media, openai_responses, stainless
 from agentops_otel.instruments.spec import Getter, Helper, Operation, Origin, Point, Provider, counted, each
 
 _SAMPLING: dict[str, Getter] = {
@@ -81,6 +82,41 @@ EMBEDDINGS = Operation(
     messages_in=lambda asked: openai_chat.inputs(asked.get("input")),
 )
 
+COMPLETIONS = Operation(
+    name="text_completion",
+    request=CHAT.request,
+    response=CHAT.response,
+    messages_in=lambda asked: openai_chat.inputs(asked.get("prompt")),
+    messages_out=openai_media.completed,
+    fold=openai_media.fold_completion,
+)
+
+MODERATIONS = Operation(
+    name="moderation",
+    response={"response_id": "id", "response_model": "model"},
+    messages_in=lambda asked: openai_chat.inputs(asked.get("input")),
+)
+
+IMAGES = Operation(
+    name="image_generation",
+    request={"choices": "n"},
+    response={"usage": counted(OPENAI_RESPONSES)},
+    messages_in=lambda asked: openai_chat.inputs(asked.get("prompt")),
+    messages_out=openai_media.images,
+    output_type=lambda asked: "image",
+    fold=openai_media.last_counted,
+)
+
+TRANSCRIPTIONS = Operation(
+    name="transcription",
+    request={"temperature": "temperature"},
+    response={"usage": counted(OPENAI_RESPONSES)},
+    messages_in=lambda asked: openai_chat.inputs(asked.get("prompt")),
+    messages_out=openai_media.transcribed,
+    output_type=lambda asked: "text",
+    fold=openai_media.last_counted,
+)
+
 _BY_CLIENT = {"AzureOpenAI": "azure.ai.openai", "AsyncAzureOpenAI": "azure.ai.openai"}
 
 
@@ -112,6 +148,12 @@ PROVIDER = Provider(
         *_points(_RESPONSES, "Responses", "create", RESPONSES),
         *_points(_RESPONSES, "Responses", "parse", RESPONSES),
         *_points("openai.resources.embeddings", "Embeddings", "create", EMBEDDINGS),
+        *_points("openai.resources.completions", "Completions", "create", COMPLETIONS),
+        *_points("openai.resources.moderations", "Moderations", "create", MODERATIONS),
+        *_points("openai.resources.images", "Images", "generate", IMAGES),
+        *_points("openai.resources.images", "Images", "edit", IMAGES),
+        *_points("openai.resources.audio.transcriptions", "Transcriptions", "create", TRANSCRIPTIONS),
+        *_points("openai.resources.audio.translations", "Translations", "create", TRANSCRIPTIONS),
     ],
     helpers=[
         *_helpers(_CHAT, "Completions"),

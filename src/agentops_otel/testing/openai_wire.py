@@ -176,6 +176,45 @@ def _chat_tool_deltas(answer: Answer) -> Iterator[Json]:
             yield {"index": index, "function": {"arguments": arguments[start : start + 8]}}
 
 
+# --- completions of a prompt -----------------------------------------------------------------------------------------
+
+
+def _read_completions(body: Json) -> Asked:
+    prompt = body.get("prompt")
+    text = prompt if isinstance(prompt, str) else ""
+    return Asked(model=str(body.get("model", "")), stream=bool(body.get("stream")), text=text, prompt=prompt)
+
+
+def _completion(body: Json, answer: Answer) -> Json:
+    choices = [
+        {"index": index, "text": text, "logprobs": None, "finish_reason": answer.finish}
+        for index, text in enumerate(_chat_texts(body, answer))
+    ]
+    whole = {**_completion_head(answer), "choices": choices}
+    usage = _chat_usage(answer)
+    return whole if usage is None else {**whole, "usage": usage}
+
+
+def _completion_head(answer: Answer) -> Json:
+    return {
+        "id": f"cmpl-{answer.id}",
+        "object": "text_completion",
+        "created": answer.created,
+        "model": answer.model,
+        "system_fingerprint": "fp_offline",
+    }
+
+
+def _completion_events(body: Json, answer: Answer) -> Iterator[Event]:
+    head = _completion_head(answer)
+    for index, text in enumerate(_chat_texts(body, answer)):
+        for piece in pieces(text):
+            yield Event({**head, "choices": [{"index": index, "text": piece, "finish_reason": None}]})
+        yield Event({**head, "choices": [{"index": index, "text": "", "finish_reason": answer.finish}]})
+    if (body.get("stream_options") or {}).get("include_usage") and answer.tokens is not None:
+        yield Event({**head, "choices": [], "usage": _chat_usage(answer)})
+
+
 # --- responses -------------------------------------------------------------------------------------------------------
 
 
@@ -365,6 +404,7 @@ _RESPONSES_ERROR = Event(
 
 ENDPOINTS: dict[str, Endpoint] = {
     "/v1/chat/completions": Endpoint(_read_chat, _chat, _chat_events, _CHAT_ERROR, Event("[DONE]")),
+    "/v1/completions": Endpoint(_read_completions, _completion, _completion_events, _CHAT_ERROR, Event("[DONE]")),
     "/v1/responses": Endpoint(_read_responses, _response, _responses_events, _RESPONSES_ERROR),
     "/v1/embeddings": Endpoint(_read_embeddings, _embeddings, _no_events, _CHAT_ERROR),
 }
