@@ -31,6 +31,7 @@ from agentops_otel.store.base import EventQuery, Health, SessionQuery
 from agentops_otel.store.sqlite import SqliteStore, queries
 from agentops_otel.store.sqlite.connections import Connections, migrations
 from agentops_otel.store.sqlite.rows import COMPRESS_FROM, columns_of
+from agentops_otel.store.sqlite.store import SETTLED_AT_ONCE
 from fold.strategies import START, one_of_everything
 from store.conformance import told_twice
 
@@ -314,6 +315,15 @@ def test_twins_are_looked_for_when_somebody_reads(store: SqliteStore) -> None:
         store.append("p", [EventFact(call)])
         assert not looked_for(store)
     store.session("p", "s")
+    assert looked_for(store)
+
+
+def test_many_sessions_are_settled_by_one_listing(store: SqliteStore) -> None:
+    """However many there are."""
+    for number in range(SETTLED_AT_ONCE * 2 + 1):
+        facts = [EventFact(dataclasses.replace(fact.event, session_id=f"s{number}")) for fact in told_twice()]
+        store.append("p", facts)
+    assert {session.statistics.llms for session in store.sessions("p", SessionQuery(limit=1000)).items} == {1}
     assert looked_for(store)
 
 

@@ -92,7 +92,17 @@ def _mark(db: sqlite3.Connection, session: int, answer: Mapping[str, str]) -> No
 
 def unsettled(db: sqlite3.Connection, project_id: str | None, limit: int) -> list[tuple[str, Known]]:
     """Some of the sessions that are not settled, each after its project; of every project for None."""
-    where, values = ("", []) if project_id is None else (" AND s.project_id = ?", [project_id])
+    where, values = _of(project_id)
     select = f"{sessions.SELECT}, s.project_id"
-    rows = db.execute(f"{select} {UNSETTLED}{where} LIMIT ?", [*values, limit]).fetchall()
+    rows = db.execute(f"{select} {where} LIMIT ?", [*values, limit]).fetchall()
     return [(project, sessions.session_of(row)) for *row, project in rows]
+
+
+def count_unsettled(db: sqlite3.Connection, project_id: str | None) -> int:
+    """How many sessions are not settled; of every project for None."""
+    where, values = _of(project_id)
+    return int(db.execute(f"SELECT count(*) {where}", values).fetchone()[0])
+
+
+def _of(project_id: str | None) -> tuple[str, list[str]]:
+    return (UNSETTLED, []) if project_id is None else (f"{UNSETTLED} AND s.project_id = ?", [project_id])

@@ -151,12 +151,12 @@ class SqliteStore:
     def _settle(self, project_id: str | None) -> None:
         """Settle every session of a project, or of all, a few in each transaction so that writers can go on.
 
-        Where that cannot be written down now, listings are as they were the last time.
+        As many as there are now: those that writers add meanwhile are left to the next reader, and so is what cannot be
+        written down now; listings have these as they were the last time.
         """
-        while True:
-            with self._connections.reading() as db:
-                if not settling.unsettled(db, project_id, 1):
-                    return
+        with self._connections.reading() as db:
+            waiting = settling.count_unsettled(db, project_id)
+        for _ in range(0, waiting, SETTLED_AT_ONCE):
             try:
                 with self._connections.writing(SETTLING_WAITS_SECONDS) as db:
                     for project, known in settling.unsettled(db, project_id, SETTLED_AT_ONCE):
