@@ -395,7 +395,7 @@ def test_cancelled_call_is_an_error(server, spans):
         http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [note]})
         async with async_client(server, http_client=http) as client:
             task = asyncio.create_task(client.chat.completions.create(**CHAT))
-            await asked.wait()
+            await asyncio.wait_for(asked.wait(), 30)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
