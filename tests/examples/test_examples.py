@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openai
 import pytest
 
 from agentops_otel.store import open_store
@@ -33,6 +34,8 @@ def test_every_example_is_run() -> None:
 @pytest.mark.parametrize("name", sorted(LEAVES))
 def test_an_example_runs_offline_and_records_what_it_shows(name: str, home: Path) -> None:
     """Exit code 0, nothing on stderr, and the sessions in the store."""
+    if name == "01_quickstart.py" and not hasattr(openai.OpenAI, "responses"):
+        pytest.skip("the quickstart asks the Responses API, which openai has since 1.66")
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name)], check=False, capture_output=True, text=True, timeout=120, env=os.environ
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ CHAT: dict[str, Any] = {"model": "gpt-4o-mini", "messages": HELLO}
 STREAM: dict[str, Any] = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 COUNTED = (11, 8)
 UNKNOWN = (None, None)
-CUT = "openai.APIConnectionError" if "httpx2" in sys.modules else "httpx.RemoteProtocolError"
+CUT = "openai.APIConnectionError" if openai.__version__ >= "3" else "httpx.RemoteProtocolError"
 """What a cut stream raises; older clients let the error of their HTTP library pass."""
 has_responses = hasattr(openai.OpenAI, "responses")
 

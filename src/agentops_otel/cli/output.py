@@ -49,6 +49,8 @@ def progress(label: str, length: int, long_from: int, *, shown: bool = True) -> 
         return
     with click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=length // 200) as bar:
         yield bar.update
+        bar.finish()
+        bar.render_progress()  # click 8.1 leaves the last steps out where they are fewer than update_min_steps
 
 
 def written(text: str, stream: TextIO) -> str:
