@@ -32,7 +32,6 @@ class SpanOutbox:
             self._export, capacity=capacity, delay_s=delay_s, dropped=self._count, name="agentops-export"
         )
         self.put = self._box.put
-        self.call = self._box.call
 
     def flush(self, timeout_s: float) -> bool:
         """Export all that is queued; False if that took longer or failed."""
@@ -75,9 +74,8 @@ class AgentOpsSpanProcessor(SpanProcessor):
     Spans of a session are handed on, and spans that speak a GenAI vocabulary; other spans of the host are not ours.
     """
 
-    def __init__(self, *outboxes: SpanOutbox, warn_ambiguous: bool = True) -> None:
+    def __init__(self, *outboxes: SpanOutbox) -> None:
         self._outboxes = outboxes
-        self._warn_ambiguous = warn_ambiguous
         self._retired = False
         self._open: dict[int, _Opened] = {}
         self._job: Callable[[], Any] | None = None
@@ -112,7 +110,7 @@ class AgentOpsSpanProcessor(SpanProcessor):
                 if session is not None:
                     key = session.key
                     stamp[names.SESSION_ID] = key
-                elif self._warn_ambiguous and len(sessions.active) > 1:
+                elif len(sessions.active) > 1:
                     warn_once("several sessions are active and none is current: spans without a session stay alone")
         agent = sessions.agent(parent_context)
         if agent is not None and names.AGENT_ID not in attributes:

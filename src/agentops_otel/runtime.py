@@ -92,9 +92,8 @@ class Runtime:
         wanted = list(settings.exporter)
         if sink is not None:
             wanted = ["store"]
-        elif not {"store", "api"} & set(wanted) and wanted != [
-            "none"
-        ]:  # what a session cost is known without a store, too
+        elif wanted != ["none"] and not {"store", "api"} & set(wanted):
+            # what a session cost is known without a store, too
             from agentops_otel.sinks.tally import TallySink
 
             wanted, sink = [*wanted, "store"], TallySink()
@@ -208,11 +207,11 @@ class Runtime:
         if isinstance(live, Session) and (inherited is None or str(inherited) == live.key):
             return live
         inherited = inherited or self.settings.inherited_session_id
-        if self.settings.session_scope == "process":
+        of_process = self.settings.session_scope == "process"
+        if of_process:
             inherited = inherited or inherited_session_id(os.environ)
-            if inherited or self.settings.auto_start_session:
-                return self.start_session(inherited_session_id=inherited)
-        return self.start_session(inherited_session_id=inherited) if inherited else None
+        wanted = inherited or (of_process and self.settings.auto_start_session)
+        return self.start_session(inherited_session_id=inherited) if wanted else None
 
     def sessions(self) -> list[Session]:
         """The sessions that go on in this process, oldest first."""

@@ -15,6 +15,13 @@ from typing import Any, TypeVar, cast
 
 from agentops_otel.conventions import Dialect, Reading
 from agentops_otel.conventions.dialects import dialects_of
+from agentops_otel.conventions.exceptions import (
+    ERROR_TYPE,
+    EXCEPTION_EVENT,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
+)
 from agentops_otel.conventions.genai_events import reading_of_logs
 from agentops_otel.conventions.wire import BIGGEST, plain, text
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
@@ -49,8 +56,6 @@ _E = TypeVar("_E", bound=Event)
 Pricer = Callable[[LLMCall], LLMCall]
 """Gives a model call without a cost its cost, where a price is known."""
 
-EXCEPTION = "exception"
-"""The span event of an exception. Source: semantic conventions 1.37, docs/exceptions/exceptions-spans.md."""
 
 _STATUS = {STATUS_OK: "ok", STATUS_ERROR: "error"}
 _RESOURCE_NOISE = ("telemetry.", "process.", "host.", "os.")
@@ -271,10 +276,10 @@ def _failure(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
     trigger_type = reading.trigger_event_type
     return Failure(
         **common,
-        error_type=reading.error_type or text(caught.get("exception.type")),
+        error_type=reading.error_type or text(caught.get(EXCEPTION_TYPE)),
         code=reading.code,
-        details=_or(reading.details, text(caught.get("exception.message"))),
-        logs=_or(reading.logs, text(caught.get("exception.stacktrace"))),
+        details=_or(reading.details, text(caught.get(EXCEPTION_MESSAGE))),
+        logs=_or(reading.logs, text(caught.get(EXCEPTION_STACKTRACE))),
         trigger_event_id=reading.trigger_event_id,
         trigger_event_type=trigger_type if trigger_type in EVENT_TYPES else None,
     )
@@ -304,7 +309,7 @@ def _failures(
     met = _exceptions(span)
     failed = span.status_code == STATUS_ERROR or (reading is not None and reading.failed is True)
     if not met and failed and trigger is not None:
-        met = [SpanEvent(EXCEPTION, span.end_ns, {})]
+        met = [SpanEvent(EXCEPTION_EVENT, span.end_ns, {})]
     return [EventFact(_met(span, session_id, trigger, reading, one, nth)) for nth, one in enumerate(met)]
 
 
@@ -312,8 +317,8 @@ def _exceptions(span: FlatSpan) -> list[SpanEvent]:
     """The exceptions a span recorded, each once: some instrumentors write the same one twice."""
     distinct: dict[tuple[str, str], SpanEvent] = {}
     for one in span.events:
-        if one.name == EXCEPTION:
-            said = repr(one.attributes.get("exception.type")), repr(one.attributes.get("exception.message"))
+        if one.name == EXCEPTION_EVENT:
+            said = repr(one.attributes.get(EXCEPTION_TYPE)), repr(one.attributes.get(EXCEPTION_MESSAGE))
             distinct.setdefault(said, one)
     return list(distinct.values())
 
@@ -322,7 +327,7 @@ def _met(
     span: FlatSpan, session_id: str, trigger: Event | None, reading: Reading | None, caught: SpanEvent, nth: int
 ) -> Failure:
     said = caught.attributes
-    error_type = text(said.get("exception.type")) or text(span.attributes.get("error.type"))
+    error_type = text(said.get(EXCEPTION_TYPE)) or text(span.attributes.get(ERROR_TYPE))
     read = reading or Reading()
     return Failure(
         event_id=event_id_of(span.trace_id, span.span_id, f"error {nth}"),
@@ -335,8 +340,8 @@ def _met(
         agent_name=trigger.agent_name if trigger is not None else None,
         error_type=error_type,
         code=read.code,
-        details=text(said.get("exception.message")) or text(span.status_message) or read.details,
-        logs=text(said.get("exception.stacktrace")),
+        details=text(said.get(EXCEPTION_MESSAGE)) or text(span.status_message) or read.details,
+        logs=text(said.get(EXCEPTION_STACKTRACE)),
         trigger_event_id=trigger.event_id if trigger is not None else None,
         trigger_event_type=trigger.event_type if trigger is not None else None,
     )
@@ -401,7 +406,7 @@ def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int], u
         "marks": reading.marks,
     }
     if span.events:
-        kept = [one for one in span.events if one.name != EXCEPTION and one.name not in used]
+        kept = [one for one in span.events if one.name != EXCEPTION_EVENT and one.name not in used]
         said["events"] = [_span_event(one) for one in kept]
     if span.links:
         said["links"] = [_link(one.trace_id, one.span_id, one.attributes) for one in span.links]

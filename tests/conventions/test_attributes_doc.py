@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from agentops_otel.conventions import Dialect, agentops, emit
+from agentops_otel.conventions import Dialect, agentops, emit, genai
 from agentops_otel.conventions.dialects import DIALECTS
 from agentops_otel.conventions.usage import count
 from agentops_otel.conventions.wire import Rules
@@ -64,6 +65,7 @@ def _written() -> str:
     names = {*emit._FIELDS.values(), *emit._FACTS.values(), *emit._USAGE.values()}
     names |= {name for name, _ in emit._PARAMS.values()}
     names |= {*_spelt(emit), *_spelt(agentops)}
+    names |= {getattr(genai, name) for name in re.findall(r"\bgenai\.([A-Z_]+)", inspect.getsource(emit))}
     return "\n".join([f"* `{name}`" for name in sorted(names)]) + "\n"
 
 

@@ -11,31 +11,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentops_otel.calls import Call
+from agentops_otel.conventions import genai
 from agentops_otel.conventions.agentops import USAGE_ESTIMATED
+from agentops_otel.conventions.exceptions import (
+    ERROR_TYPE,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
+)
 from agentops_otel.records import Usage
 from agentops_otel.values import carried, dumps, type_name
 
 Attributes = dict[str, Any]
 
-OPERATION = "gen_ai.operation.name"
-PROVIDER = "gen_ai.provider.name"
-REQUEST_MODEL = "gen_ai.request.model"
-INPUT_MESSAGES = "gen_ai.input.messages"
-OUTPUT_MESSAGES = "gen_ai.output.messages"
-SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
-TOOL_DEFINITIONS = "gen_ai.tool.definitions"
-FINISH_REASONS = "gen_ai.response.finish_reasons"
-ERROR_TYPE = "error.type"
-
 _FIELDS = {
-    "operation": OPERATION,
-    "provider": PROVIDER,
-    "request_model": REQUEST_MODEL,
-    "response_model": "gen_ai.response.model",
-    "response_id": "gen_ai.response.id",
+    "operation": genai.OPERATION,
+    "provider": genai.PROVIDER,
+    "request_model": genai.REQUEST_MODEL,
+    "response_model": genai.RESPONSE_MODEL,
+    "response_id": genai.RESPONSE_ID,
     "api": "openai.api.type",
-    "output_type": "gen_ai.output.type",
-    "time_to_first_chunk_s": "gen_ai.response.time_to_first_chunk",
+    "output_type": genai.OUTPUT_TYPE,
+    "time_to_first_chunk_s": genai.TIME_TO_FIRST_CHUNK,
     "server_address": "server.address",
     "server_port": "server.port",
     "error_type": ERROR_TYPE,
@@ -83,17 +80,16 @@ _FACTS = {
     "system_fingerprint": "openai.response.system_fingerprint",
 }
 _USAGE = {
-    "prompt_tokens": "gen_ai.usage.input_tokens",
-    "completion_tokens": "gen_ai.usage.output_tokens",
+    "prompt_tokens": genai.INPUT_TOKENS,
+    "completion_tokens": genai.OUTPUT_TOKENS,
     "cache_write_1h": "agentops.usage.cache_write_1h.input_tokens",
-    "cache_read": "gen_ai.usage.cache_read.input_tokens",
-    "reasoning": "gen_ai.usage.reasoning.output_tokens",
-    "audio_in": "gen_ai.usage.audio.input_tokens",
-    "audio_out": "gen_ai.usage.audio.output_tokens",
-    "image": "gen_ai.usage.image.input_tokens",
-    "image_out": "gen_ai.usage.image.output_tokens",
+    "cache_read": genai.CACHE_READ_TOKENS,
+    "reasoning": genai.REASONING_TOKENS,
+    "audio_in": genai.AUDIO_INPUT_TOKENS,
+    "audio_out": genai.AUDIO_OUTPUT_TOKENS,
+    "image": genai.IMAGE_INPUT_TOKENS,
+    "image_out": genai.IMAGE_OUTPUT_TOKENS,
 }
-_CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
 _TOTALS = ("prompt_tokens", "completion_tokens")
 
 
@@ -104,7 +100,7 @@ def span_name(operation: str, model: object) -> str:
 
 def opening(operation: str) -> Attributes:
     """What is known before the call is made."""
-    return {OPERATION: operation}
+    return {genai.OPERATION: operation}
 
 
 def attributes(call: Call, *, capture: bool) -> Attributes:
@@ -125,7 +121,7 @@ def attributes(call: Call, *, capture: bool) -> Attributes:
         if isinstance(value, str):
             out[_FACTS[name]] = value
     if call.finish_reasons:
-        out[FINISH_REASONS] = _texts(call.finish_reasons)
+        out[genai.FINISH_REASONS] = _texts(call.finish_reasons)
     out.update(_usage(call.usage))
     if call.usage_estimated:
         out[USAGE_ESTIMATED] = True
@@ -143,16 +139,16 @@ def _usage(usage: Usage) -> Attributes:
             out[key] = tokens
     written = (usage.cache_write or 0) + (usage.cache_write_1h or 0)
     if written:
-        out[_CACHE_WRITE] = written
+        out[genai.CACHE_WRITE_TOKENS] = written
     return out
 
 
 def _content(call: Call) -> Attributes:
     texts = {
-        INPUT_MESSAGES: call.input,
-        OUTPUT_MESSAGES: call.output,
-        SYSTEM_INSTRUCTIONS: call.system,
-        TOOL_DEFINITIONS: call.tools,
+        genai.INPUT_MESSAGES: call.input,
+        genai.OUTPUT_MESSAGES: call.output,
+        genai.SYSTEM_INSTRUCTIONS: call.system,
+        genai.TOOL_DEFINITIONS: call.tools,
     }
     return {key: dumps(value) for key, value in texts.items() if value}
 
@@ -162,9 +158,6 @@ class FailureMarks(NamedTuple):
 
     description: str
     event: Mapping[str, str]
-
-
-EXCEPTION_EVENT = "exception"
 
 
 def failure(error: BaseException, *, capture: bool) -> FailureMarks:
@@ -182,7 +175,7 @@ def failure(error: BaseException, *, capture: bool) -> FailureMarks:
 
 
 def _exception(kind: str, message: str, stack: str) -> dict[str, str]:
-    return {"exception.type": kind, "exception.message": message, "exception.stacktrace": stack}
+    return {EXCEPTION_TYPE: kind, EXCEPTION_MESSAGE: message, EXCEPTION_STACKTRACE: stack}
 
 
 def error_type(error: BaseException) -> str:

@@ -13,6 +13,13 @@ from typing import Any
 
 from agentops_otel.conventions import agentops as ours
 from agentops_otel.conventions import genai
+from agentops_otel.conventions.exceptions import (
+    ERROR_TYPE,
+    EXCEPTION_EVENT,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
+)
 from agentops_otel.conventions.messages import messages
 from agentops_otel.facts import EndRank, ProcessKey
 from agentops_otel.records import (
@@ -41,7 +48,6 @@ from agentops_otel.spans import (
 )
 from agentops_otel.values import dumps
 
-EXCEPTION = "exception"
 _STATUS = {"ok": STATUS_OK, "error": STATUS_ERROR}
 
 
@@ -151,18 +157,18 @@ def _is_status(event: Event, failure: Failure) -> bool:
     return (
         failure.logs is None
         and otel.get("status") == "error"
-        and failure.error_type == event.extra.get("error.type")
+        and failure.error_type == event.extra.get(ERROR_TYPE)
         and failure.details == otel.get("status_message")
     )
 
 
 def _exception(failure: Failure) -> SpanEvent:
     said = {
-        "exception.type": failure.error_type,
-        "exception.message": failure.details,
-        "exception.stacktrace": failure.logs,
+        EXCEPTION_TYPE: failure.error_type,
+        EXCEPTION_MESSAGE: failure.details,
+        EXCEPTION_STACKTRACE: failure.logs,
     }
-    return SpanEvent(EXCEPTION, failure.init_timestamp, {key: value for key, value in said.items() if value})
+    return SpanEvent(EXCEPTION_EVENT, failure.init_timestamp, {key: value for key, value in said.items() if value})
 
 
 def attributes_of(event: Event) -> dict[str, AnyValue]:

@@ -27,6 +27,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from agentops_otel import context as sessions
 from agentops_otel.conventions import emit
+from agentops_otel.conventions.exceptions import EXCEPTION_EVENT
 from agentops_otel.guard import quietly
 from agentops_otel.instruments import deferred, watchers
 from agentops_otel.instruments.spec import Operation, Provider
@@ -270,7 +271,7 @@ class Flight(Taken):
 
     def _mark_failed(self, span: Span, error: BaseException) -> None:
         marks = emit.failure(error, capture=self._tower.capture)
-        span.add_event(emit.EXCEPTION_EVENT, marks.event)
+        span.add_event(EXCEPTION_EVENT, marks.event)
         span.set_status(Status(StatusCode.ERROR, marks.description))
 
     def __del__(self) -> None:
