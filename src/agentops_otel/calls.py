@@ -41,5 +41,4 @@ class Call:
     time_to_first_chunk_s: float | None = None
     server_address: str | None = None
     server_port: int | None = None
-    error_type: str | None = None
     """The qualified name of the exception that ended the call."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from agentops_otel.conventions import Dialect, agentops, emit, genai
+from agentops_otel.conventions import Dialect, agentops, emit, exceptions, genai
 from agentops_otel.conventions.dialects import DIALECTS
 from agentops_otel.conventions.usage import count
 from agentops_otel.conventions.wire import Rules
@@ -64,7 +64,7 @@ def _spelt(module: ModuleType) -> list[str]:
 def _written() -> str:
     names = {*emit._FIELDS.values(), *emit._FACTS.values(), *emit._USAGE.values()}
     names |= {name for name, _ in emit._PARAMS.values()}
-    names |= {*_spelt(emit), *_spelt(agentops)}
+    names |= {*_spelt(emit), *_spelt(agentops), *_spelt(exceptions)}
     names |= {getattr(genai, name) for name in re.findall(r"\bgenai\.([A-Z_]+)", inspect.getsource(emit))}
     return "\n".join([f"* `{name}`" for name in sorted(names)]) + "\n"
 

@@ -90,16 +90,3 @@ def test_parameters_of_the_wrong_type_are_left_out():
         "gen_ai.request.top_p": 1.0,
         "gen_ai.request.choice.count": 2,
     }
-
-
-def test_failure_without_capture_names_types_files_and_lines():
-    """The message and the source lines may repeat a prompt."""
-    try:
-        raise ValueError("secret")
-    except ValueError as error:
-        discreet, open_ = emit.failure(error, capture=False), emit.failure(error, capture=True)
-    assert "secret" not in str(discreet)
-    assert discreet.description == discreet.event["exception.message"] == "ValueError"
-    assert "test_emit.py" in discreet.event["exception.stacktrace"]
-    assert open_.description == "ValueError: secret"
-    assert 'raise ValueError("secret")' in open_.event["exception.stacktrace"]

@@ -6,21 +6,14 @@ Source: opentelemetry-util-genai 1.3b0; semantic conventions, docs/gen-ai, and g
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from agentops_otel.calls import Call
 from agentops_otel.conventions import genai
 from agentops_otel.conventions.agentops import USAGE_ESTIMATED
-from agentops_otel.conventions.exceptions import (
-    ERROR_TYPE,
-    EXCEPTION_MESSAGE,
-    EXCEPTION_STACKTRACE,
-    EXCEPTION_TYPE,
-)
 from agentops_otel.records import Usage
-from agentops_otel.values import carried, dumps, type_name
+from agentops_otel.values import dumps
 
 Attributes = dict[str, Any]
 
@@ -35,7 +28,6 @@ _FIELDS = {
     "time_to_first_chunk_s": genai.TIME_TO_FIRST_CHUNK,
     "server_address": "server.address",
     "server_port": "server.port",
-    "error_type": ERROR_TYPE,
 }
 """Fields of a Call that are written as they are."""
 
@@ -151,39 +143,3 @@ def _content(call: Call) -> Attributes:
         genai.TOOL_DEFINITIONS: call.tools,
     }
     return {key: dumps(value) for key, value in texts.items() if value}
-
-
-class FailureMarks(NamedTuple):
-    """What a failed span carries: the description of its status and the attributes of its exception event."""
-
-    description: str
-    event: Mapping[str, str]
-
-
-def failure(error: BaseException, *, capture: bool) -> FailureMarks:
-    """An exception for a span, with its stack.
-
-    Messages and source lines may repeat a prompt, so without `capture` neither is there: the type stands for the
-    message and the stack names files, lines and functions only.
-    """
-    kind = type_name(error)
-    if not capture:
-        return FailureMarks(kind, _exception(kind, kind, _bare(error)))
-    message = str(carried(str(error)))
-    stack = str(carried("".join(traceback.format_exception(type(error), error, error.__traceback__))))
-    return FailureMarks(f"{type(error).__name__}: {message}", _exception(kind, message, stack))
-
-
-def _exception(kind: str, message: str, stack: str) -> dict[str, str]:
-    return {EXCEPTION_TYPE: kind, EXCEPTION_MESSAGE: message, EXCEPTION_STACKTRACE: stack}
-
-
-def error_type(error: BaseException) -> str:
-    """The qualified name of an exception, as `error.type` carries it."""
-    return type_name(error)
-
-
-def _bare(error: BaseException) -> str:
-    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
-    lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
-    return "\n".join(["Traceback (most recent call last):", *lines, type_name(error)])

@@ -9,7 +9,7 @@ import traceback
 
 from opentelemetry.trace import Span, Status, StatusCode
 
-from agentops_otel.values import type_name
+from agentops_otel.values import carried, type_name
 
 ERROR_TYPE = "error.type"
 EXCEPTION_EVENT = "exception"
@@ -19,12 +19,24 @@ EXCEPTION_STACKTRACE = "exception.stacktrace"
 
 
 def record_failure(span: Span, error: BaseException, *, capture: bool) -> None:
-    """Mark the span as failed. Without `capture` neither message nor stack is written: both may quote a prompt."""
-    name = type_name(error)
-    attributes = {EXCEPTION_TYPE: name}
+    """Mark the span as failed.
+
+    Messages and source lines may repeat a prompt, so without `capture` neither is there: the type stands for the
+    message and the stack names files, lines and functions only.
+    """
+    kind = type_name(error)
+    message = description = kind
     if capture:
-        attributes[EXCEPTION_MESSAGE] = str(error)
-        attributes[EXCEPTION_STACKTRACE] = "".join(traceback.format_exception(error))
-    span.set_attribute(ERROR_TYPE, name)
-    span.add_event(EXCEPTION_EVENT, attributes)
-    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}" if capture else name))
+        message = str(carried(str(error)))
+        description = f"{type(error).__name__}: {message}"
+    stack = str(carried("".join(traceback.format_exception(error)))) if capture else _bare(error)
+    span.set_attribute(ERROR_TYPE, kind)
+    said = {EXCEPTION_TYPE: kind, EXCEPTION_MESSAGE: message, EXCEPTION_STACKTRACE: stack}
+    span.add_event(EXCEPTION_EVENT, said)
+    span.set_status(Status(StatusCode.ERROR, description))
+
+
+def _bare(error: BaseException) -> str:
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
+    return "\n".join(["Traceback (most recent call last):", *lines, type_name(error)])

@@ -23,11 +23,11 @@ import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer
 
 from agentops_otel import context as sessions
 from agentops_otel.conventions import emit
-from agentops_otel.conventions.exceptions import EXCEPTION_EVENT
+from agentops_otel.conventions.exceptions import record_failure
 from agentops_otel.guard import quietly
 from agentops_otel.instruments import deferred, watchers
 from agentops_otel.instruments.spec import Operation, Provider
@@ -260,19 +260,13 @@ class Flight(Taken):
             if response is not None:
                 self.response = response
             if error is not None and not isinstance(error, GeneratorExit):
-                self.error_type = emit.error_type(error)
-                self._mark_failed(span, error)
+                record_failure(span, error, capture=self._tower.capture)
             deferred.set_attributes(span, self._attributes)
         span.end()
 
     def _attributes(self) -> emit.Attributes:
         capture = self._tower.capture
         return emit.attributes(call_of(self, capture=capture), capture=capture)
-
-    def _mark_failed(self, span: Span, error: BaseException) -> None:
-        marks = emit.failure(error, capture=self._tower.capture)
-        span.add_event(EXCEPTION_EVENT, marks.event)
-        span.set_status(Status(StatusCode.ERROR, marks.description))
 
     def __del__(self) -> None:
         """A call whose result was dropped has ended. A coroutine that never ran made none, and only warns once."""

@@ -33,7 +33,6 @@ class Taken:
     body: bytes | None = None
     started_s: float = 0.0
     first_chunk_s: float | None = None
-    error_type: str | None = None
 
 
 def call_of(taken: Taken, *, capture: bool) -> Call:
@@ -44,7 +43,6 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     call.params = _read(operation.request, asked)
     call.request_model = _text(at(asked, operation.model))
     call.output_type = operation.output_type(asked)
-    call.error_type = taken.error_type
     call.stream = taken.first_chunk_s is not None or asked.get("stream") is True
     if taken.first_chunk_s is not None:
         call.time_to_first_chunk_s = taken.first_chunk_s - taken.started_s
