@@ -283,6 +283,7 @@ class Runtime:
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # registered now, run in the child after it has cleared what the parent left
             util.register_after_fork(self, stop_with_multiprocessing)
+        stop_with_celery(self)
 
 
 def api_sink(settings: Settings) -> Sink:
@@ -298,6 +299,16 @@ def api_sink(settings: Settings) -> Sink:
 def stop_with_multiprocessing(runtime: Runtime) -> None:
     """Children of multiprocessing may leave by `os._exit`, past atexit, but run their own finalizers first."""
     sys.modules["multiprocessing.util"].Finalize(None, runtime.stop_at_once, exitpriority=100)
+
+
+def stop_with_celery(runtime: Runtime) -> None:
+    """Children of Celery's prefork pool leave by `os._exit`, past every exit handler; they send this signal before."""
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        with quietly("waiting for the end of a Celery worker process"):
+            signals.worker_process_shutdown.connect(
+                lambda **_: runtime.stop_at_once(), weak=False, dispatch_uid="agentops_otel"
+            )
 
 
 def is_multiprocessing_child() -> bool:
@@ -378,6 +389,7 @@ class ExitWatch:
         atexit.register(runtime.stop)
         if is_multiprocessing_child():
             stop_with_multiprocessing(runtime)
+        stop_with_celery(runtime)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._watch(number)
