@@ -39,6 +39,17 @@ def test_a_client_imported_before_init_is_recorded() -> None:
     )
 
 
+def test_a_client_that_was_only_looked_for_is_recorded_when_it_is_imported() -> None:
+    """Frameworks ask which clients are there, often more than once, before anybody imports one."""
+    run(
+        "from importlib.util import find_spec\n"
+        "agentops.init(); found = find_spec('openai'), find_spec('openai'); assert REGISTRY not in sys.modules\n"
+        "import openai; assert hasattr(openai.resources.chat.completions.Completions.create, '__wrapped__')\n"
+        "assert 'Arrival' not in [type(finder).__name__ for finder in sys.meta_path]\n"
+        "assert 'exec_module' not in vars(openai.__loader__)"
+    )
+
+
 def test_stop_instrumenting_before_any_import_leaves_clients_alone() -> None:
     """Nothing waits any more, and the finders of the program are as they were."""
     run(

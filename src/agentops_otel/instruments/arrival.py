@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -20,21 +19,25 @@ ROOTS = ("openai", "anthropic", "groq")
 
 
 class Arrival(MetaPathFinder):
-    """Calls `then` once, when one of the `roots` is about to be imported, or at once if one has been."""
+    """Calls `then` once, when one of the `roots` is about to be imported, or at once if one has been.
+
+    Many libraries look whether a client is there (`importlib.util.find_spec`) without importing it; that is no arrival.
+    """
 
     def __init__(self, then: Callable[[], object], roots: Sequence[str] = ROOTS) -> None:
-        self._then = then
+        self._then = [then]
         self._roots = frozenset(roots)
 
     def wait(self) -> None:
         """Start to watch imports."""
         if self._roots & sys.modules.keys():
-            self._then()
+            self._arrive()
         else:
             sys.meta_path.insert(0, self)
 
     def stop(self) -> None:
         """Watch no more."""
+        self._then.clear()
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -48,21 +51,32 @@ class Arrival(MetaPathFinder):
         """
         if fullname not in self._roots:
             return None
-        self.stop()
-        spec = find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            self._run_before(spec.loader)
-        return spec
+        for finder in [one for one in sys.meta_path if one is not self]:
+            spec = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                self._run_before(spec.loader)
+                return spec
+        return None
 
     def _run_before(self, loader: Any) -> None:
         """Let the loader of this one module call `then` first; afterwards it is as it was."""
-        load = loader.exec_module
+        load = getattr(loader, "exec_module", None)
+        if load is None:
+            return
 
         def exec_module(module: ModuleType) -> None:
             del loader.exec_module
             with quietly("instrumenting the model clients"):
-                self._then()
+                self._arrive()
             load(module)
 
         with quietly("waiting for a model client"):
             loader.exec_module = exec_module
+
+    def _arrive(self) -> None:
+        try:
+            then = self._then.pop()
+        except IndexError:
+            return
+        self.stop()
+        then()
