@@ -30,10 +30,11 @@ from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
 from agentops_otel.store.base import EventQuery, Health, SessionQuery
 from agentops_otel.store.sqlite import SqliteStore, queries
 from agentops_otel.store.sqlite.connections import Connections, migrations
-from agentops_otel.store.sqlite.rows import COMPRESS_FROM, columns_of
+from agentops_otel.store.sqlite.rows import columns_of
+from agentops_otel.store.sqlite.segments import COMPRESS_FROM
 from agentops_otel.store.sqlite.store import SETTLED_AT_ONCE
 from fold.strategies import START, one_of_everything
-from store.conformance import told_twice
+from store.conformance import folded, stored, told_twice
 
 
 @pytest.fixture
@@ -153,6 +154,41 @@ def test_replaced_text_leaves_the_file(filled: SqliteStore) -> None:
     assert b"canary" not in pages(filled)
 
 
+def test_a_revision_takes_its_text_alone(store: SqliteStore) -> None:
+    """Of several events whose texts are stored together, one is replaced and the others stay as they are."""
+    facts = [step(str(number), params=f"canary-{number}", start_ns=START + number) for number in range(4)]
+    store.append("p", facts)
+    revised = [EventFact(dataclasses.replace(facts[n].event, params="other"), revision=1) for n in (1, 2)]
+    store.append("p", [facts[0], revised[0], step("4"), revised[1]])
+    store.append("p", [*facts, *revised])
+    params = [event.params for event in store.events("p", "s")]
+    assert sorted(map(str, params)) == ["None", "canary-0", "canary-3", "other", "other"]
+    store.close()
+    found = pages(store)
+    assert [b"canary-0" in found, b"canary-1" in found, b"canary-2" in found] == [True, False, False]
+
+
+def test_a_file_from_before_segments_is_read_on(path: Path) -> None:
+    """Each event of such a file has a row of texts to itself, and may be revised and deleted."""
+    facts = one_of_everything()
+    store = SqliteStore(path)
+    store.append("p", facts)
+    with store._connections.writing() as db:
+        bodies = db.execute("SELECT body FROM payloads").fetchone()[0].split(b"\n")
+        for key, body in enumerate(bodies, 10):
+            db.execute("INSERT INTO payloads VALUES (?, ?)", (key, body))
+            db.execute("UPDATE events SET payload = ?, line = NULL WHERE line = ?", (key, key - 10))
+        db.execute("DELETE FROM payloads WHERE key < 10")
+    assert folded(facts, "s") == stored(store, "s")
+    revised = EventFact(dataclasses.replace(facts[1].event, prompt="other"), revision=1)
+    store.append("p", [revised])
+    assert revised.event in store.events("p", "s")
+    store.delete_session("p", "s")
+    with store._connections.reading() as db:
+        assert db.execute("SELECT count(*) FROM payloads").fetchone()[0] == 0
+    store.close()
+
+
 @pytest.mark.parametrize("size", [COMPRESS_FROM // 2, COMPRESS_FROM * 20])
 def test_long_bodies_are_compressed(store: SqliteStore, size: int) -> None:
     """A body above the threshold takes less room than its text, and comes back whole either way."""
@@ -220,7 +256,7 @@ def test_the_schema_has_a_column_for_every_field(filled: SqliteStore) -> None:
     with filled._connections.reading() as db:
         columns = {row[1] for row in db.execute("PRAGMA table_info(events)")}
     needed = {column for cls in EVENT_CLASSES.values() for column in columns_of(cls)}
-    assert needed | {"session", "payload", "revision", "type", "twin_of"} == columns
+    assert needed | {"session", "payload", "line", "revision", "type", "twin_of"} == columns
 
 
 # --- plans -----------------------------------------------------------------------------------------------------------
@@ -292,7 +328,7 @@ def test_statistics_are_one_row(skewed: SqliteStore) -> None:
 
 def test_twins_are_found_by_what_they_repeat(skewed: SqliteStore) -> None:
     """Not by walking their session; nor are sessions walked to find those in which nobody has looked for twins."""
-    told = plan(skewed, *queries.twins_of(1, ["1", "2"], True))
+    told = plan(skewed, *queries.twins_of(1, ["1", "2"]))
     assert "events_by_twin (session=? AND twin_of=?)" in told
     for where in ("", " AND s.project_id = 'p'"):
         assert "USING INDEX sessions_unsettled" in plan(skewed, f"SELECT s.key {queries.UNSETTLED}{where}", [])

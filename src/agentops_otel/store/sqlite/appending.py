@@ -10,12 +10,13 @@ from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
 from agentops_otel.fold import join, survivor, traces
 from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, total
 from agentops_otel.store.base import Appended, model_of
-from agentops_otel.store.sqlite import sessions
+from agentops_otel.store.sqlite import segments, sessions
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of
+from agentops_otel.store.sqlite.segments import Bodies, Packed, packed
 from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, marks
 
-SELECT_EVENT = f"SELECT e.revision, e.payload, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
-"""An event from `events e`, without its body."""
+SELECT_EVENT = f"SELECT e.revision, e.payload, e.line, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
+"""An event from `events e`, and where its body is."""
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Batch:
     facts: SessionFacts
     events: list[EventFact]
     rows: list[Row]
-    bodies: list[bytes]
+    bodies: Packed
 
 
 def prepare(facts: Iterable[Fact]) -> list[Batch]:
@@ -51,7 +52,7 @@ def _batch(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
         other = survivors.get(event_id)
         survivors[event_id] = fact if other is None else survivor(other, fact)
     kept = list(survivors.values())
-    return Batch(facts, kept, [row_of(fact.event) for fact in kept], [body_of(fact.event) for fact in kept])
+    return Batch(facts, kept, [row_of(fact.event) for fact in kept], packed(body_of(fact.event) for fact in kept))
 
 
 def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
@@ -127,65 +128,62 @@ def _by_model(events: Iterable[Event]) -> dict[str | None, list[Event]]:
 def _insert_event(cls: type[Event]) -> str:
     columns = columns_of(cls)
     return (
-        f"INSERT INTO events (type, session, payload, revision, {', '.join(columns)}) "
-        f"VALUES ('{cls.event_type}', {marks(len(columns) + 3)}) ON CONFLICT (session, event_id) DO NOTHING"
+        f"INSERT INTO events (type, session, payload, line, revision, {', '.join(columns)}) "
+        f"VALUES ('{cls.event_type}', {marks(len(columns) + 4)}) ON CONFLICT (session, event_id) DO NOTHING"
     )
 
 
 _INSERT_EVENT = {cls: _insert_event(cls) for cls in EVENT_CLASSES.values()}
-_INSERT_PAYLOAD = "INSERT INTO payloads (key, body) VALUES (?, ?)"
 
 
 def _write_events(db: sqlite3.Connection, session: int, batch: Batch, changes: _Changes) -> Appended:
     """Insert the events that are new; let the others replace what is stored where the fold says so.
 
-    Every event gets the next payload key. One whose stored row has another key was there before.
+    All bodies get the next keys. An event whose stored row has an older key was there before.
     """
     if not batch.events:
         return Appended(0, 0)
-    first = (db.execute("SELECT max(key) FROM payloads").fetchone()[0] or 0) + 1
+    first = segments.next_key(db)
     by_kind: dict[type[Event], list[Row]] = {}
-    for key, (fact, row) in enumerate(zip(batch.events, batch.rows, strict=True), first):
-        by_kind.setdefault(type(fact.event), []).append((session, key, fact.revision, *row))
+    everything = zip(batch.events, batch.rows, batch.bodies.places, strict=True)
+    for fact, row, (segment, line) in everything:
+        by_kind.setdefault(type(fact.event), []).append((session, first + segment, line, fact.revision, *row))
     new = sum(db.executemany(_INSERT_EVENT[cls], rows).rowcount for cls, rows in by_kind.items())
     if new == len(batch.events):
-        db.executemany(_INSERT_PAYLOAD, enumerate(batch.bodies, first))
+        segments.insert(db, first, batch.bodies)
         changes.came = [fact.event for fact in batch.events]
         return Appended(new, 0)
-    return Appended(new, _write_mixed(db, session, batch, first, changes))
+    came = _write_mixed(db, session, batch, first, changes)
+    segments.insert_some(db, first, batch.bodies, came)
+    return Appended(new, len(came) - new)
 
 
-def _write_mixed(db: sqlite3.Connection, session: int, batch: Batch, first: int, changes: _Changes) -> int:
-    """The rest of `_write_events` where some were there before; how many of these were replaced."""
-    replaced = 0
-    everything = zip(batch.events, batch.rows, batch.bodies, strict=True)
-    for key, (fact, row, body) in enumerate(everything, first):
+def _write_mixed(db: sqlite3.Connection, session: int, batch: Batch, first: int, changes: _Changes) -> list[int]:
+    """The rest of `_write_events` where some were there before; the numbers of those that came, new or revised."""
+    came: list[int] = []
+    for number, (fact, row) in enumerate(zip(batch.events, batch.rows, strict=True)):
+        segment, line = batch.bodies.places[number]
         where = (session, fact.event.event_id)
         sql = "SELECT payload FROM events INDEXED BY events_by_id WHERE session = ? AND event_id = ?"
-        if db.execute(sql, where).fetchone()[0] == key:
-            db.execute(_INSERT_PAYLOAD, (key, body))
+        if db.execute(sql, where).fetchone()[0] >= first:
             changes.came.append(fact.event)
-        else:
-            replaced += _revise(db, where, fact, (session, key, fact.revision, *row), body, changes)
-    return replaced
+            came.append(number)
+        elif _revise(db, where, fact, (session, first + segment, line, fact.revision, *row), changes):
+            came.append(number)
+    return came
 
 
-def _revise(
-    db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row: Row, body: bytes, changes: _Changes
-) -> bool:
+def _revise(db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row: Row, changes: _Changes) -> bool:
     """Put `fact` in the place of the stored event with its id, if it is the one that stays."""
-    sql = (
-        f"{SELECT_EVENT}, p.body FROM events e INDEXED BY events_by_id CROSS JOIN payloads p ON p.key = e.payload "
-        "WHERE e.session = ? AND e.event_id = ?"
-    )
-    revision, payload, event_type, *slim, old_body = db.execute(sql, where).fetchone()
-    old = EventFact(event_of(fact.session_id, event_type, tuple(slim), old_body), revision)
+    sql = f"{SELECT_EVENT} FROM events e INDEXED BY events_by_id WHERE e.session = ? AND e.event_id = ?"
+    revision, key, line, event_type, *slim = db.execute(sql, where).fetchone()
+    body = Bodies(db).at(key, line)
+    old = EventFact(event_of(fact.session_id, event_type, tuple(slim), body), revision)
     if survivor(old, fact) is old:
         return False
     db.execute("DELETE FROM events WHERE session = ? AND event_id = ?", where)
-    db.execute("DELETE FROM payloads WHERE key = ?", (payload,))
+    segments.erase(db, key, line)
     db.execute(_INSERT_EVENT[type(fact.event)], row)
-    db.execute(_INSERT_PAYLOAD, (row[1], body))
     changes.gone.append(old.event)
     changes.came.append(fact.event)
     return True

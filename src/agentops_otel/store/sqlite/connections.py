@@ -86,12 +86,17 @@ class Connections:
     # --- borrowing -----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. Give it back soon: no user code may run inside."""
+    def reading(self, *, at_once: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection to read with. Give it back soon: no user code may run inside. `at_once`: all statements see the
+        same state."""
         with self._use(), self._our_errors():
             reader = self._current(self._idle_reader())
             try:
+                if at_once:
+                    reader.db.execute("BEGIN")
                 yield reader.db
+                if at_once:
+                    reader.db.execute("COMMIT")
             except BaseException:
                 reader.db.close()
                 raise

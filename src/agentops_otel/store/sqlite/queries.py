@@ -113,8 +113,6 @@ def models(project_id: str, session_ids: Sequence[str]) -> Statement:
 
 def event_listing(project_id: str, session_id: str, query: EventQuery, place: Place | None, limit: int) -> Statement:
     """Events by start, then id; the table is clustered in this order."""
-    body = "p.body" if query.payloads else "NULL"
-    payloads = "CROSS JOIN payloads p ON p.key = e.payload " if query.payloads else ""
     by_id = "INDEXED BY events_by_id " if query.event_id is not None else ""
     where, values = "s.project_id = ? AND s.session_id = ?", [project_id, session_id]
     if query.event_id is not None:
@@ -128,18 +126,16 @@ def event_listing(project_id: str, session_id: str, query: EventQuery, place: Pl
     if place is not None:
         where += " AND (e.start_ns, e.event_id) > (?, ?)"
     return (
-        f"{SELECT_EVENT}, {body} FROM sessions s CROSS JOIN events e {by_id}ON e.session = s.key {payloads}"
+        f"{SELECT_EVENT} FROM sessions s CROSS JOIN events e {by_id}ON e.session = s.key "
         f"WHERE {where} ORDER BY e.start_ns, e.event_id LIMIT ?",
         [*values, *(place or ()), limit],
     )
 
 
-def twins_of(session: int, event_ids: Sequence[str], payloads: bool) -> Statement:
+def twins_of(session: int, event_ids: Sequence[str]) -> Statement:
     """The events that repeat one of these, in the columns of `event_listing`, after the id of the one they repeat."""
-    body = "p.body" if payloads else "NULL"
-    join = "CROSS JOIN payloads p ON p.key = e.payload " if payloads else ""
     return (
-        f"{SELECT_EVENT}, {body}, e.twin_of FROM events e INDEXED BY events_by_twin {join}"
+        f"{SELECT_EVENT}, e.twin_of FROM events e INDEXED BY events_by_twin "
         f"WHERE e.session = ? AND e.twin_of IN ({marks(len(event_ids))})",
         [session, *event_ids],
     )

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import importlib
 import json
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from operator import attrgetter, itemgetter
@@ -18,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 from agentops_otel.dedupe import told_by
-from agentops_otel.errors import StoreCorruptError
 from agentops_otel.records import (
     EVENT_CLASSES,
     USAGE_BUCKETS,
@@ -33,11 +31,8 @@ from agentops_otel.records import (
     Usage,
 )
 from agentops_otel.store.base import LARGE_FIELDS
+from agentops_otel.store.sqlite.segments import damaged
 from agentops_otel.values import carried
-
-COMPRESS_FROM = 16 * 1024
-"""Bodies of this many bytes and more are compressed. zlib takes 10 µs for a KB of text, ten times what writing it
-takes, and halves it: worth it for a long history of messages, not for every call."""
 
 _COMMON = {
     "init_timestamp": "start_ns",
@@ -223,22 +218,18 @@ _encode = encoder(_orjson())
 
 
 def body_of(event: Event) -> bytes:
-    """The large fields of an event as JSON in UTF-8; compressed with zlib if that is long."""
+    """The large fields of an event as one line of JSON in UTF-8."""
     names, values = _LARGE[type(event)]
     large = dict(zip(names, values(event), strict=True))
     try:
-        raw = _encode(large)
+        return _encode(large)
     except (TypeError, ValueError, RecursionError):  # not the JSON that records promise
-        raw = _encode(carried(large))
-    return raw if len(raw) < COMPRESS_FROM else zlib.compress(raw, 1)
+        return _encode(carried(large))
 
 
 def _decoded(body: bytes) -> Mapping[str, Json]:
     try:
-        raw = body if body[:1] == b"{" else zlib.decompress(body)
-        decoded: Mapping[str, Json] = json.loads(raw.decode("utf-8", "surrogatepass"))
-    except (zlib.error, ValueError) as error:
-        raise StoreCorruptError(
-            f"the content of an event is damaged ({error}); restore a copy of the database, or delete the session"
-        ) from error
+        decoded: Mapping[str, Json] = json.loads(body.decode("utf-8", "surrogatepass"))
+    except ValueError as error:
+        raise damaged(error) from error
     return decoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -33,7 +34,8 @@ from agentops_otel.store.base import (
 )
 from agentops_otel.store.sqlite import appending, queries, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
-from agentops_otel.store.sqlite.rows import event_of
+from agentops_otel.store.sqlite.rows import Row, event_of
+from agentops_otel.store.sqlite.segments import Bodies
 from agentops_otel.store.sqlite.sessions import Known
 
 SETTLING_WAITS_SECONDS = 0.2
@@ -43,6 +45,7 @@ SETTLED_AT_ONCE = 50
 """How many sessions are settled in one transaction."""
 
 _PAGES_AT_ONCE = 256
+_FIRST_CHUNK, _PAYLOADS_AT_ONCE, _ROWS_AT_ONCE = 8, 64, 512
 
 
 class SqliteStore:
@@ -90,7 +93,10 @@ class SqliteStore:
             if known is None:
                 return False
             sessions.drop_tags(db, project_id, known)
-            db.execute("DELETE FROM payloads WHERE key IN (SELECT payload FROM events WHERE session = ?)", (known.key,))
+            db.execute(
+                "DELETE FROM payloads WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)",
+                (known.key,),
+            )
             for table in ("events", "session_models", "environments"):
                 db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
             db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
@@ -192,12 +198,12 @@ class SqliteStore:
             return
         place = place_of(query.cursor) if query.cursor else None
         left_out: LeftOut | None = None
-        left, chunk = query.limit, 32 if query.payloads else 512
+        left, size = query.limit, _FIRST_CHUNK
         while left is None or left > 0:
-            size = chunk if left is None else min(chunk, left)
-            with self._connections.reading() as db:
+            size = min(size * 2, _PAYLOADS_AT_ONCE if query.payloads else _ROWS_AT_ONCE, left or sys.maxsize)
+            with self._connections.reading(at_once=True) as db:
                 rows = db.execute(*queries.event_listing(project_id, session_id, query, place, size)).fetchall()
-                events = [event_of(session_id, event_type, slim, body) for _, _, event_type, *slim, body in rows]
+                events = _events(db, session_id, rows, query.payloads)
                 if known is not None and known.twins and events:
                     left_out = left_out or LeftOut(db.execute(queries.LEFT_OUT, (known.key,)))
                     events = [*map(left_out.placed, _filled(db, known, events, query.payloads))]
@@ -254,7 +260,7 @@ class SqliteStore:
                 schema_version=one("PRAGMA user_version"),
                 size_bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
                 sessions=one("SELECT count(*) FROM sessions"),
-                events=one("SELECT count(*) FROM payloads"),
+                events=one("SELECT count(*) FROM events INDEXED BY events_by_id"),
                 journal_mode=one("PRAGMA journal_mode"),
                 unpriced=dict(db.execute(queries.UNPRICED).fetchall()),
             )
@@ -266,10 +272,19 @@ class SqliteStore:
         return [] if said == ["ok"] else said
 
 
+def _events(db: sqlite3.Connection, session_id: str, rows: Sequence[Row], payloads: bool) -> list[Event]:
+    """The events of these rows of `SELECT_EVENT`."""
+    bodies = Bodies(db)
+    return [
+        event_of(session_id, event_type, tuple(slim), bodies.at(key, line) if payloads else None)
+        for _, key, line, event_type, *slim in rows
+    ]
+
+
 def _filled(db: sqlite3.Connection, known: Known, events: Sequence[Event], payloads: bool) -> list[Event]:
     """The events, each with what only its twins know."""
-    ids = [event.event_id for event in events]
+    rows = db.execute(*queries.twins_of(known.key, [event.event_id for event in events])).fetchall()
     twins: dict[str, list[Event]] = {}
-    for _, _, event_type, *slim, body, twin_of in db.execute(*queries.twins_of(known.key, ids, payloads)):
-        twins.setdefault(twin_of, []).append(event_of(known.facts.session_id, event_type, slim, body))
+    for event, row in zip(_events(db, known.facts.session_id, [row[:-1] for row in rows], payloads), rows, strict=True):
+        twins.setdefault(row[-1], []).append(event)
     return [merged(event, twins.get(event.event_id, ())) for event in events]

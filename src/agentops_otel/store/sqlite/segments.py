@@ -1,0 +1,123 @@
+"""Bodies of events in segments: JSON lines, several bodies of one session to a row of `payloads`.
+
+One row an event would waste pages, and what is compressed alone stays twice as long. A segment belongs to one session,
+so that deleting the session is deleting its rows, and it is short, so that reading one body is cheap. The segments of
+older files hold one body each.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from agentops_otel.errors import StoreCorruptError
+
+SEGMENT = 64 * 1024
+"""A segment is not continued beyond so many bytes."""
+
+COMPRESS_FROM = 16 * 1024
+"""A body of so many bytes has a segment of its own, compressed at once. zlib takes 5 to 10 µs for a KB of text, which
+is more than writing it takes: worth it for a long history of messages, not while many short calls come in."""
+
+INSERT = "INSERT INTO payloads (key, body) VALUES (?, ?)"
+
+
+class Packed(NamedTuple):
+    """Bodies in segments. `places` tells of each body in which segment it is, and in which line there."""
+
+    places: Sequence[tuple[int, int]]
+    segments: Sequence[bytes]
+
+
+def packed(bodies: Iterable[bytes]) -> Packed:
+    """Bodies in segments, in their order. An empty body takes a line without text."""
+    places: list[tuple[int, int]] = []
+    segments: list[bytes] = []
+    lines: list[bytes] = []
+    size = 0
+    for body in bodies:
+        if lines and (size + len(body) > SEGMENT or len(body) >= COMPRESS_FROM):
+            segments.append(_joined(lines))
+            lines, size = [], 0
+        places.append((len(segments), len(lines)))
+        lines.append(body)
+        size += len(body) + 1
+    if lines:
+        segments.append(_joined(lines))
+    return Packed(places, segments)
+
+
+def _joined(lines: Sequence[bytes]) -> bytes:
+    raw = b"\n".join(lines)
+    return zlib.compress(raw, 1) if len(lines[0]) >= COMPRESS_FROM else raw
+
+
+def lines_of(segment: bytes) -> list[bytes]:
+    """The bodies in a segment. Raises StoreCorruptError."""
+    try:
+        raw = zlib.decompress(segment) if segment[:1] == b"x" else segment
+    except zlib.error as error:
+        raise damaged(error) from error
+    return raw.split(b"\n")
+
+
+def damaged(error: object) -> StoreCorruptError:
+    """What to raise for a body that cannot be read."""
+    return StoreCorruptError(
+        f"the content of an event is damaged ({error}); restore a copy of the database, or delete the session"
+    )
+
+
+class Bodies:
+    """Bodies by the key of their segment and their line, for one short read: each segment is read once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._lines: dict[int, list[bytes]] = {}
+
+    def at(self, key: int, line: int | None) -> bytes:
+        """One body. Files from before segments have no lines. Raises StoreCorruptError where there is none."""
+        if key not in self._lines:
+            row = self._db.execute("SELECT body FROM payloads WHERE key = ?", (key,)).fetchone()
+            self._lines[key] = lines_of(row[0]) if row else []
+        lines = self._lines[key]
+        if (line or 0) >= len(lines):
+            raise damaged("it is missing")
+        return lines[line or 0]
+
+
+def next_key(db: sqlite3.Connection) -> int:
+    """The key of the next segment."""
+    return int(db.execute("SELECT max(key) FROM payloads").fetchone()[0] or 0) + 1
+
+
+def insert(db: sqlite3.Connection, first: int, bodies: Packed) -> None:
+    """Write every segment, from this key on."""
+    db.executemany(INSERT, enumerate(bodies.segments, first))
+
+
+def insert_some(db: sqlite3.Connection, first: int, bodies: Packed, wanted: Collection[int]) -> None:
+    """Write some of these bodies, given by their numbers, to the places of all; the others leave a line empty."""
+    kept: dict[int, set[int]] = {}
+    for number in wanted:
+        segment, line = bodies.places[number]
+        kept.setdefault(segment, set()).add(line)
+    for segment, lines in kept.items():
+        told = [body if line in lines else b"" for line, body in enumerate(lines_of(bodies.segments[segment]))]
+        _put(db, first + segment, told)
+
+
+def erase(db: sqlite3.Connection, key: int, line: int | None) -> None:
+    """Remove one body for good; the last one takes its segment with it."""
+    row: Any = db.execute("SELECT body FROM payloads WHERE key = ?", (key,)).fetchone()
+    lines = lines_of(row[0]) if row else []
+    lines[line or 0 : (line or 0) + 1] = [b""]
+    db.execute("DELETE FROM payloads WHERE key = ?", (key,))
+    if any(lines):
+        _put(db, key, lines)
+
+
+def _put(db: sqlite3.Connection, key: int, lines: Sequence[bytes]) -> None:
+    db.execute(INSERT, (key, _joined(lines)))
