@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
 
-.PHONY: demo test dev otelcol clean
+.PHONY: demo test dev providers lowest-providers otelcol clean
 
 demo: $(VENV)/.demo
 	@$(PY) examples/01_quickstart.py
@@ -28,6 +28,27 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@ $(VENV)/.test
 
+# The clients of many providers, newest and then oldest, in one environment of their own.
+PROVIDERS = $(VENV)-providers
+
+providers: $(PROVIDERS)/.newest
+	$(PROVIDERS)/bin/python -m pytest -m providers -n 2 $(PYTEST_ARGS)
+
+lowest-providers: $(PROVIDERS)/.lowest
+	$(PROVIDERS)/bin/python -m pytest -m providers -n 2 $(PYTEST_ARGS)
+
+$(PROVIDERS)/bin/python:
+	$(PYTHON) -m venv $(PROVIDERS)
+
+$(PROVIDERS)/.newest: $(PROVIDERS)/bin/python pyproject.toml
+	$(PROVIDERS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -e ".[providers]"
+	@rm -f $(PROVIDERS)/.lowest
+	@touch $@
+
+$(PROVIDERS)/.lowest: $(PROVIDERS)/.newest tests/lowest-providers.txt
+	$(PROVIDERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/lowest-providers.txt
+	@touch $@ && touch -d @0 $(PROVIDERS)/.newest
+
 # The official OpenTelemetry Collector with the components of collector-config/, kept outside the tree. Takes some minutes.
 OTELCOL_VERSION = 0.160.0
 CACHE  ?= $(or $(AGENTOPS_TEST_CACHE),$(HOME)/.cache/agentops-otel-tests)
@@ -42,4 +63,4 @@ $(OTELCOL): collector-config/builder.yaml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(PROVIDERS) dist build

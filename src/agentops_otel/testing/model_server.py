@@ -61,6 +61,7 @@ class ModelServer:
         """Every request, in the order of arrival."""
         self._scripts: deque[Scripted] = deque()
         self._by_model: dict[str, Scripted] = {}
+        self._always: Scripted | None = None
         self._nonce = secrets.token_hex(4)
         self._answered = 0
         self._lock = threading.Lock()
@@ -88,6 +89,10 @@ class ModelServer:
         """Every request for that model gets this answer, unless an answer of `script` is still waiting."""
         self._by_model[model] = reply
 
+    def script_always(self, reply: Scripted | None) -> None:
+        """Every request gets this answer from now on, retries included; None ends that."""
+        self._always = reply
+
     def close(self) -> None:
         """Stop listening, cut what is open and wait for the threads."""
         self._http.closing = True
@@ -110,6 +115,8 @@ class ModelServer:
             reply_id = f"{self._nonce}{self._answered:06d}"
             if self._scripts:
                 return self._scripts.popleft(), reply_id
+            if self._always is not None:
+                return self._always, reply_id
         model = str(request.body.get("model")) if isinstance(request.body, dict) else ""
         if model.startswith("no-such"):
             return Failure(status=404), reply_id
