@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import openai
+import pytest
 import wrapt
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.sdk.trace import TracerProvider
@@ -66,6 +67,21 @@ def test_second_installation_is_skipped(provider, server, spans, installed):
 
 def neighbour(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     return wrapped(*args, **kwargs)
+
+
+@pytest.mark.parametrize("module", ["ddtrace.contrib.internal.openai.patch", "sentry_sdk.integrations.openai"])
+def test_library_that_is_wrapped_for_another_pipeline_is_watched(provider, server, spans, module):
+    """What ddtrace or Sentry record goes to their own servers and never reaches us."""
+    theirs = type(neighbour)(neighbour.__code__, {"__name__": module})
+    original = Completions.create
+    Completions.create = wrapt.FunctionWrapper(original, theirs)  # type: ignore[method-assign]
+    try:
+        installation = install(provider.get_tracer("test"))
+        ask(server)
+        installation.uninstall()
+    finally:
+        Completions.create = original  # type: ignore[method-assign]
+    assert len(spans()) == 1
 
 
 def test_library_that_a_neighbour_wraps_is_skipped(provider, server, spans):

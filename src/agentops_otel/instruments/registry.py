@@ -63,14 +63,13 @@ _NEIGHBOURS = (
     "openinference",
     "traceloop",
     "langfuse",
-    "langsmith",
     "logfire",
-    "mlflow",
     "openlit",
-    "ddtrace",
     "agentops",
 )
-"""Packages whose wrappers record the same calls."""
+"""Packages whose wrappers record the same calls as OpenTelemetry spans that reach us.
+
+Those of ddtrace, Sentry, LangSmith and MLflow have pipelines of their own: beside them every call is ours to record."""
 
 
 class Installation:
