@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from agentops_otel.conventions import Dialect, Reading
 from agentops_otel.conventions.dialects import dialects_of
@@ -27,17 +27,15 @@ from agentops_otel.conventions.wire import BIGGEST, plain, text
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.guard import quietly
 from agentops_otel.records import (
+    EVENT_CLASSES,
     EVENT_TYPES,
     USAGE_BUCKETS,
-    Action,
-    ApiCall,
     Event,
     EventType,
     Failure,
     Json,
     LLMCall,
     Price,
-    ToolCall,
     Usage,
 )
 from agentops_otel.spans import (
@@ -50,8 +48,6 @@ from agentops_otel.spans import (
     FlatSpan,
     SpanEvent,
 )
-
-_E = TypeVar("_E", bound=Event)
 
 Pricer = Callable[[LLMCall], LLMCall]
 """Gives a model call without a cost its cost, where a price is known."""
@@ -72,14 +68,14 @@ def translate(span: FlatSpan, *, logs: Sequence[FlatLog] = (), price: Pricer | N
     reading = _read(span, logs)
     if reading.kind == "ignore":
         return []
-    session_id = session_id_of(span, reading)
-    facts: list[Fact] = [_session_facts(span, reading, session_id)]
+    session_id, times = session_id_of(span, reading), _times(span)
+    facts: list[Fact] = [_session_facts(span, reading, session_id, times)]
     if reading.session is not None:
         facts.append(replace(reading.session, session_id=session_id))
     if reading.kind in ("session", "marker"):
         failures = _failures(span, session_id, None) if reading.kind == "session" else []
         return [*facts, *failures]
-    event = _event(span, reading, session_id)
+    event = _event(span, reading, session_id, times)
     if price is not None and isinstance(event, LLMCall) and not event.cost:
         with quietly("pricing a model call"):
             event = price(event)
@@ -128,13 +124,13 @@ def readings_of(span: FlatSpan, logs: Sequence[FlatLog] = ()) -> list[tuple[str,
 
 
 def _read(span: FlatSpan, logs: Sequence[FlatLog]) -> Reading:
-    readings = readings_of(span, logs)
-    if not readings:
-        return Reading()
-    (_, merged), *others = readings
-    for _, other in others:
-        _merge(merged, other)
-    return merged
+    merged: Reading | None = None
+    for _, reading in readings_of(span, logs):
+        if merged is None:
+            merged = reading
+        else:
+            _merge(merged, reading)
+    return Reading() if merged is None else merged
 
 
 def _ask(dialect: Dialect, span: FlatSpan) -> Reading:
@@ -171,14 +167,16 @@ def _details(usage: Usage) -> int:
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
-def _session_facts(span: FlatSpan, reading: Reading, session_id: str) -> SessionFacts:
-    start_ns, end_ns = _times(span)
+_Times = tuple[int, int]
+
+
+def _session_facts(span: FlatSpan, reading: Reading, session_id: str, times: _Times) -> SessionFacts:
     agent = reading.agent_id or reading.agent_name
-    stamp = Stamp(end_ns, span.span_id)
+    stamp = Stamp(times[1], span.span_id)
     return SessionFacts(
         session_id=session_id,
-        start_ns=start_ns or None,
-        activity_ns=end_ns or None,
+        start_ns=times[0] or None,
+        activity_ns=times[1] or None,
         end=_end_of_root(span, session_id, stamp),
         agents={agent: (stamp, reading.agent_name or "")} if agent else {},
     )
@@ -193,8 +191,10 @@ def _end_of_root(span: FlatSpan, session_id: str, stamp: Stamp) -> End | None:
     return End(EndRank.ROOT_STATUS, *stamp, "Failure" if failed else "Success", reason)
 
 
-def _times(span: FlatSpan) -> tuple[int, int]:
+def _times(span: FlatSpan) -> _Times:
     """Start and end, both inside what a store can keep; an end before the start, or none, is the start."""
+    if 0 <= span.start_ns <= span.end_ns <= BIGGEST:
+        return span.start_ns, span.end_ns
     start_ns = min(max(span.start_ns, 0), BIGGEST)
     return start_ns, max(start_ns, min(span.end_ns, BIGGEST))
 
@@ -202,16 +202,17 @@ def _times(span: FlatSpan) -> tuple[int, int]:
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-def _event(span: FlatSpan, reading: Reading, session_id: str) -> Event:
+def _event(span: FlatSpan, reading: Reading, session_id: str, times: _Times) -> Event:
+    """The event of a span. Its fields are written at once: a frozen dataclass sets each by a call, which takes thrice
+    the time."""
     kind = cast(EventType, reading.kind or "actions")
     name = reading.name or text(span.name) or kind
-    start_ns, end_ns = _times(span)
-    common: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "event_id": reading.event_id or event_id_of(span.trace_id, span.span_id),
         "session_id": session_id,
         "name": name,
-        "init_timestamp": start_ns,
-        "end_timestamp": end_ns if span.end_ns else None,
+        "init_timestamp": times[0],
+        "end_timestamp": times[1] if span.end_ns else None,
         "parent_id": span.parent_span_id,
         "trace_id": span.trace_id,
         "span_id": span.span_id,
@@ -219,80 +220,78 @@ def _event(span: FlatSpan, reading: Reading, session_id: str) -> Event:
         "agent_name": reading.agent_name,
         "params": reading.params,
         "returns": reading.returns,
-        "truncated": bool(reading.truncated) or span.dropped_attributes > 0,
-        "extra": _extra(span, reading, name, (start_ns, end_ns)),
+        "truncated": reading.truncated is True or span.dropped_attributes > 0,
+        "extra": _extra(span, reading, name, times),
     }
-    return _BUILDERS[kind](reading, common, span)
-
-
-def _made(cls: type[_E], common: dict[str, Any], **own: Any) -> _E:
-    """What `cls(**common, **own)` makes, in a third of its time: a frozen dataclass sets each field by a call."""
-    event = object.__new__(cls)
-    vars(event).update(common, **own)
+    _OWN_FIELDS[kind](reading, fields, span)
+    event = object.__new__(EVENT_CLASSES[kind])
+    vars(event).update(fields)
     return event
 
 
-def _llm_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
-    return _made(
-        LLMCall,
-        common,
-        operation=reading.operation,
-        provider=reading.provider,
-        model=reading.model or reading.request_model,
-        request_model=reading.request_model,
-        response_id=reading.response_id,
-        prompt=reading.prompt,
-        completion=reading.completion,
-        usage=reading.usage or Usage(),
-        cost=reading.cost,
-        price=reading.price or (Price("reported") if reading.cost is not None else None),
-        time_to_first_token_ms=reading.time_to_first_token_ms,
-        finish_reasons=reading.finish_reasons or (),
-        estimated=bool(reading.estimated),
-    )
+_Fields = dict[str, Any]
+_NO_USAGE = Usage()
 
 
-def _tool_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
-    return ToolCall(**common, logs=reading.logs, cost=reading.cost)
+def _call_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
+    fields["operation"] = reading.operation
+    fields["provider"] = reading.provider
+    fields["model"] = reading.model or reading.request_model
+    fields["request_model"] = reading.request_model
+    fields["response_id"] = reading.response_id
+    fields["prompt"] = reading.prompt
+    fields["completion"] = reading.completion
+    fields["usage"] = _NO_USAGE if reading.usage is None else reading.usage
+    fields["cost"] = reading.cost
+    fields["price"] = reading.price or (Price("reported") if reading.cost is not None else None)
+    fields["time_to_first_token_ms"] = reading.time_to_first_token_ms
+    fields["finish_reasons"] = reading.finish_reasons or ()
+    fields["estimated"] = reading.estimated is True
 
 
-def _action(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
-    """A step; the messages of an agent's run are what it was given and what it gave."""
+def _tool_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
+    fields["logs"] = reading.logs
+    fields["cost"] = reading.cost
+
+
+def _action_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
+    """The messages of an agent's run are what it was given and what it gave."""
     if reading.params is None:
-        common["params"] = reading.prompt
+        fields["params"] = reading.prompt
     if reading.returns is None:
-        common["returns"] = reading.completion
-    return Action(**common, action_type=reading.action_type, logs=reading.logs, screenshot=reading.screenshot)
+        fields["returns"] = reading.completion
+    fields["action_type"] = reading.action_type
+    fields["logs"] = reading.logs
+    fields["screenshot"] = reading.screenshot
 
 
-def _api_call(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
-    return ApiCall(**common, method=reading.method, target=reading.target, status=reading.status)
+def _api_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
+    fields["method"] = reading.method
+    fields["target"] = reading.target
+    fields["status"] = reading.status
 
 
-def _failure(reading: Reading, common: dict[str, Any], span: FlatSpan) -> Event:
+def _failure_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
     """An error that was recorded by itself. What it does not say is taken from the exception of its span."""
     met = _exceptions(span)
     caught = met[0].attributes if met else {}
     trigger_type = reading.trigger_event_type
-    return Failure(
-        **common,
-        error_type=reading.error_type or text(caught.get(EXCEPTION_TYPE)),
-        code=reading.code,
-        details=_or(reading.details, text(caught.get(EXCEPTION_MESSAGE))),
-        logs=_or(reading.logs, text(caught.get(EXCEPTION_STACKTRACE))),
-        trigger_event_id=reading.trigger_event_id,
-        trigger_event_type=trigger_type if trigger_type in EVENT_TYPES else None,
-    )
+    fields["error_type"] = reading.error_type or text(caught.get(EXCEPTION_TYPE))
+    fields["code"] = reading.code
+    fields["details"] = _or(reading.details, text(caught.get(EXCEPTION_MESSAGE)))
+    fields["logs"] = _or(reading.logs, text(caught.get(EXCEPTION_STACKTRACE)))
+    fields["trigger_event_id"] = reading.trigger_event_id
+    fields["trigger_event_type"] = trigger_type if trigger_type in EVENT_TYPES else None
 
 
-_Builder = Callable[[Reading, "dict[str, Any]", FlatSpan], Event]
-_BUILDERS: dict[EventType, _Builder] = {
-    "llms": _llm_call,
-    "tools": _tool_call,
-    "actions": _action,
-    "apis": _api_call,
-    "errors": _failure,
+_OWN_FIELDS: dict[EventType, Callable[[Reading, _Fields, FlatSpan], None]] = {
+    "llms": _call_fields,
+    "tools": _tool_fields,
+    "actions": _action_fields,
+    "apis": _api_fields,
+    "errors": _failure_fields,
 }
+"""What each kind of event has beyond the fields of all."""
 
 
 def _or(value: Json, otherwise: Json) -> Json:
@@ -369,11 +368,16 @@ _UNUSED: dict[str, frozenset[str]] = {
 """The fields of a Reading that a kind of event has no place for."""
 
 
-def _extra(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int]) -> dict[str, Json]:
-    unused = _unused(span, reading)
-    used = {key for key, field in reading.consumed.items() if field not in unused}
-    extra = {_key(key): plain(value) for key, value in span.attributes.items() if key not in used}
-    otel = _otel(span, reading, name, times, used)
+def _extra(span: FlatSpan, reading: Reading, name: str, times: _Times) -> dict[str, Json]:
+    unused, consumed = _unused(span, reading), reading.consumed
+    attributes = span.attributes
+    if unused.isdisjoint(consumed.values()):
+        extra = {_key(key): plain(value) for key, value in attributes.items() if key not in consumed}
+    else:
+        used = {key: field for key, field in consumed.items() if field not in unused}
+        extra = {_key(key): plain(value) for key, value in attributes.items() if key not in used}
+        consumed = used
+    otel = _otel(span, reading, name, times, consumed)
     if otel:
         extra["otel"] = otel
     return extra
@@ -392,19 +396,27 @@ def _said(reading: Reading, name: str) -> bool:
     return getattr(reading, name) is not None
 
 
-def _otel(span: FlatSpan, reading: Reading, name: str, times: tuple[int, int], used: set[str]) -> dict[str, Json]:
+def _otel(span: FlatSpan, reading: Reading, name: str, times: _Times, used: Mapping[str, str]) -> dict[str, Json]:
     """What a span carries beside its attributes; what is usual is left out."""
-    said: dict[str, Json] = {
-        "name": plain(span.name) if span.name != name else None,
-        "kind": span.kind if span.kind != KIND_INTERNAL else None,
-        "scope": plain(span.scope_name),
-        "scope_version": plain(span.scope_version),
-        "status": _STATUS.get(span.status_code),
-        "status_message": plain(span.status_message),
-        "resource": _object(span.resource, _RESOURCE_NOISE),
-        "dropped_attributes": span.dropped_attributes,
-        "marks": reading.marks,
-    }
+    said: dict[str, Json] = {}
+    if span.name != name:
+        said["name"] = plain(span.name)
+    if span.kind != KIND_INTERNAL:
+        said["kind"] = span.kind
+    if span.scope_name:
+        said["scope"] = plain(span.scope_name)
+    if span.scope_version:
+        said["scope_version"] = plain(span.scope_version)
+    if span.status_code:
+        said["status"] = _STATUS.get(span.status_code)
+    if span.status_message:
+        said["status_message"] = plain(span.status_message)
+    if span.resource:
+        said["resource"] = _resource(span.resource)
+    if span.dropped_attributes:
+        said["dropped_attributes"] = span.dropped_attributes
+    if reading.marks:
+        said["marks"] = reading.marks
     if span.events:
         kept = [one for one in span.events if one.name != EXCEPTION_EVENT and one.name not in used]
         said["events"] = [_span_event(one) for one in kept]
@@ -423,8 +435,23 @@ def _link(trace_id: str, span_id: str, attributes: Mapping[str, AnyValue]) -> Js
     return {"trace_id": trace_id, "span_id": span_id, "attributes": _object(attributes)}
 
 
-def _object(attributes: Mapping[str, AnyValue], without: tuple[str, ...] = ()) -> dict[str, Json]:
-    return {_key(key): plain(value) for key, value in attributes.items() if not key.startswith(without)}
+def _object(attributes: Mapping[str, AnyValue]) -> dict[str, Json]:
+    return {_key(key): plain(value) for key, value in attributes.items()}
+
+
+_RESOURCES: dict[int, tuple[Mapping[str, AnyValue], dict[str, Json]]] = {}
+_MOST_RESOURCES = 64
+
+
+def _resource(resource: Mapping[str, AnyValue]) -> dict[str, Json]:
+    """What is kept of a resource; worked out once for all spans that share it."""
+    known = _RESOURCES.get(id(resource))
+    if known is None:  # the resource is kept beside it, so its id is not given to another
+        if len(_RESOURCES) >= _MOST_RESOURCES:
+            _RESOURCES.clear()
+        kept = {key: value for key, value in resource.items() if not key.startswith(_RESOURCE_NOISE)}
+        known = _RESOURCES[id(resource)] = resource, _object(kept)
+    return known[1]
 
 
 def _key(key: str) -> str:

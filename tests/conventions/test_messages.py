@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentops_otel.conventions.messages import completion_of, messages, prompt_of
+from agentops_otel.conventions.messages import completion_of, message, messages, prompt_of
 
 
 def text(content: str) -> dict[str, Any]:
@@ -238,3 +238,23 @@ def test_an_answer_in_several_items_is_one_message() -> None:
 def test_text_that_is_no_json_stays_text(cut: str) -> None:
     """A text that an attribute limit cut is shown as it is."""
     assert cut == messages(cut, "user")
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        {"role": "human", "parts": [text("x")]},
+        {"role": "user", "parts": [text("x")], "name": "Ada"},
+        {"role": "user", "parts": [text("x")], "id": "m1"},
+        {"role": "user", "parts": [{"type": "text", "text": "x"}]},
+        {"role": "user", "parts": [text("x")], "content": "y"},
+        {"role": "user", "parts": [text("x"), {"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+        {"role": "assistant", "parts": [text("x")], "finish_reason": ""},
+        {"role": "assistant", "parts": [text("x")], "finish_reason": "stop"},
+        {"role": "user", "parts": []},
+        {"role": 1, "parts": [text("x")]},
+    ],
+)
+def test_a_message_that_looks_finished_is_read_like_any_other(near: dict[str, Any]) -> None:
+    """Messages of plain text are not taken apart again; what only looks like one of them is."""
+    assert [message(near, "user")] == messages([near], "user")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -25,7 +24,7 @@ from agentops_otel.conventions.mlflow import MlflowDialect
 from agentops_otel.conventions.openinference import OpenInferenceDialect
 from agentops_otel.conventions.traceloop import TraceloopDialect
 from agentops_otel.conventions.vercel import VercelDialect
-from agentops_otel.conventions.wire import Reader, Rules, text
+from agentops_otel.conventions.wire import Reader, Rules, by_shape, text
 from agentops_otel.spans import AnyValue, FlatSpan
 
 DIALECTS: tuple[Dialect, ...] = (
@@ -50,22 +49,16 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 """Every vocabulary that is read. Of those that answer a field the first wins; real spans mix them."""
 
-_ROOTS: frozenset[str] = frozenset().union(*(dialect.roots for dialect in DIALECTS))
-
 
 def dialects_of(span: FlatSpan) -> list[Dialect]:
     """The dialects that recognise the span, the most believed first."""
-    speakers = _speakers(_ROOTS.intersection(map(_root, span.attributes)))
-    return [dialect for dialect in speakers if dialect.matches(span)]
+    return [dialect for dialect in _speakers(span.attributes) if dialect.matches(span)]
 
 
-@functools.lru_cache(maxsize=4096)
-def _root(name: str) -> str:
-    return name.partition(".")[0]
-
-
-@functools.lru_cache(maxsize=1024)
-def _speakers(roots: frozenset[str]) -> tuple[Dialect, ...]:
+@by_shape
+def _speakers(names: tuple[str, ...]) -> tuple[Dialect, ...]:
+    """Those that some attribute name may belong to."""
+    roots = {name.partition(".")[0] for name in names}
     return tuple(dialect for dialect in DIALECTS if not dialect.roots or dialect.roots & roots)
 
 

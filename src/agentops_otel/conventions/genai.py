@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import messages, system_message
 from agentops_otel.conventions.names import finish_reason, only_counts_tokens, provider
 from agentops_otel.conventions.wire import (
+    Rule,
+    by_shape,
     cost,
+    found,
     label,
     milliseconds,
     parsed,
@@ -23,7 +27,7 @@ from agentops_otel.conventions.wire import (
     rules,
     session_id,
     take,
-    take_usage,
+    take_counts,
     text,
     texts,
 )
@@ -40,7 +44,6 @@ FINISH_REASONS = "gen_ai.response.finish_reasons"
 TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 CONVERSATION_ID = "gen_ai.conversation.id"
 REQUEST = "gen_ai.request."
-_PREFIX = len(REQUEST)
 OUTPUT_TYPE = "gen_ai.output.type"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
 INPUT_MESSAGES = "gen_ai.input.messages"
@@ -151,7 +154,8 @@ class GenAIDialect:
     def read(self, span: FlatSpan) -> Reading:
         """Model calls whole; of tools and agents what they did, never the tokens of the calls below them."""
         attributes, reading = span.attributes, Reading()
-        take(attributes, EVERYWHERE, reading)
+        present = _present(attributes)
+        vars(reading).update(found(attributes, present.everywhere, reading.consumed))
         reading.kind = "actions" if only_counts_tokens(span) else KINDS.get(reading.operation or "")
         if reading.kind == "marker" and span.status_code == STATUS_ERROR:
             reading.kind = "actions"
@@ -164,8 +168,24 @@ class GenAIDialect:
             reading.consumed[OPERATION] = "action_type"
             _take_content(attributes, reading)
         else:
-            _take_call(span, reading)
+            _take_call(span, present, reading)
         return reading
+
+
+class _Present(NamedTuple):
+    """The rules for the attributes that a span has, and which of these are request parameters, by their names."""
+
+    everywhere: tuple[Rule, ...]
+    call: tuple[Rule, ...]
+    usage: tuple[Rule, ...]
+    asked: tuple[tuple[str, str], ...]
+
+
+@by_shape
+def _present(names: tuple[str, ...]) -> _Present:
+    asked = [name for name in names if name.startswith(REQUEST) and name != REQUEST_MODEL]
+    params = tuple((name, name[len(REQUEST) :]) for name in asked)
+    return _Present(EVERYWHERE.among(names), CALL.among(names), USAGE.among(names), params)
 
 
 _TIERS = tuple(f"{prefix}openai.{side}.service_tier" for side in ("response", "request") for prefix in ("", "gen_ai."))
@@ -183,11 +203,12 @@ def service_tier(call: LLMCall) -> str | None:
     return next((tier for tier in (*said, params.get("service_tier")) if isinstance(tier, str)), None)
 
 
-def _take_call(span: FlatSpan, reading: Reading) -> None:
-    attributes = span.attributes
-    take(attributes, CALL, reading)
-    take_usage(attributes, USAGE, reading, cache="outside" if _is_exclusive(span) else "either")
-    _take_params(attributes, reading)
+def _take_call(span: FlatSpan, present: _Present, reading: Reading) -> None:
+    attributes, consumed = span.attributes, reading.consumed
+    vars(reading).update(found(attributes, present.call, consumed))
+    counts = found(attributes, present.usage, consumed, "usage")
+    take_counts(counts, reading, cache="outside" if _is_exclusive(span) else "either")
+    _take_params(attributes, present, reading)
     _take_content(attributes, reading)
     _normalise_names(attributes, reading)
 
@@ -208,10 +229,11 @@ def _is_exclusive(span: FlatSpan) -> bool:
     return span.scope_name.endswith(("instrumentation.botocore", "genai.bedrock", "botocore.bedrock-runtime"))
 
 
-def _take_params(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
-    asked = [name for name in attributes if name[:_PREFIX] == REQUEST and name != REQUEST_MODEL]
-    params: dict[str, Json] = {name[_PREFIX:]: plain(attributes[name]) for name in asked}
-    reading.consumed |= dict.fromkeys(asked, "params")
+def _take_params(attributes: Mapping[str, AnyValue], present: _Present, reading: Reading) -> None:
+    params: dict[str, Json] = {}
+    for name, param in present.asked:
+        params[param] = plain(attributes[name])
+        reading.consumed[name] = "params"
     definitions = attributes.get(TOOL_DEFINITIONS)
     if definitions is not None:
         params["tools"] = parsed(definitions)

@@ -43,7 +43,7 @@ class GenAIEventsDialect:
 
     def matches(self, span: FlatSpan) -> bool:
         """Spans with an event of this form."""
-        return any(event.name in NAMES for event in span.events)
+        return bool(span.events) and any(event.name in NAMES for event in span.events)
 
     def read(self, span: FlatSpan) -> Reading:
         """The prompt and the completion; of a tool its arguments and its result."""

@@ -43,7 +43,19 @@ def messages(value: AnyValue, role: str) -> list[Message] | Json:
         found = [found]
     if type(found) is not list or not found:
         return None if found == [] or found == "" else found
-    return _joined(message(one, role) for one in found)
+    return _joined(one if _is_message(one) else message(one, role) for one in found)
+
+
+def _is_message(one: Json) -> bool:
+    """Whether it is what `message` would make of it; cheap, so it knows messages of text only."""
+    if type(one) is not dict:
+        return False
+    parts, role = one.get("parts"), one.get("role")
+    if type(parts) is not list or type(role) is not str or role in _ROLES:
+        return False
+    if len(one) != 2 and not (len(one) == 3 and one.get("finish_reason")):
+        return False
+    return all(type(part) is dict and part.get("type") == "text" and "content" in part for part in parts)
 
 
 def prompt_of(value: AnyValue) -> list[Message] | Json:

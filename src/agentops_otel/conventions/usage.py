@@ -75,25 +75,28 @@ def disjoint(
     left, so that the total stays what the reporter said it was, and `doubt` says so.
     """
     doubts: list[str] = []
-    hour = _cut(cache_write_1h, cache_write, "1 h cache writes", doubts)
-    write = cache_write if cache_write is None or hour is None else cache_write - hour
+    hour, write = cache_write_1h, cache_write
+    if hour is not None and write is not None:
+        hour = _cut(hour, write, "1 h cache writes", doubts)
+        write -= hour
     cached = (cache_read or 0) + (cache_write or 0)
     if cache == "either":
         cache = "outside" if prompt is not None and cached > prompt else "inside"
     if thinking == "either":
         thinking = _place_of_reasoning(prompt, completion, total, reasoning)
-    left = prompt
-    if cache == "inside":
-        cache_read, left = _take(cache_read, left, "cache reads", doubts)
-        write, left = _take(write, left, "cache writes", doubts)
-        hour, left = _take(hour, left, "1 h cache writes", doubts)
-    audio_in, left = _take(audio_in, left, "audio input", doubts)
-    image, left = _take(image, left, "image input", doubts)
-    spoken = completion
-    if thinking == "inside":
-        reasoning, spoken = _take(reasoning, spoken, "reasoning", doubts)
-    audio_out, spoken = _take(audio_out, spoken, "audio output", doubts)
-    image_out, spoken = _take(image_out, spoken, "image output", doubts)
+    left, spoken = prompt, completion
+    if left is not None:
+        if cache == "inside":
+            cache_read, left = _take(cache_read, left, "cache reads", doubts)
+            write, left = _take(write, left, "cache writes", doubts)
+            hour, left = _take(hour, left, "1 h cache writes", doubts)
+        audio_in, left = _take(audio_in, left, "audio input", doubts)
+        image, left = _take(image, left, "image input", doubts)
+    if spoken is not None:
+        if thinking == "inside":
+            reasoning, spoken = _take(reasoning, spoken, "reasoning", doubts)
+        audio_out, spoken = _take(audio_out, spoken, "audio output", doubts)
+        image_out, spoken = _take(image_out, spoken, "image output", doubts)
     usage = Usage(left, cache_read, write, hour, spoken, reasoning, audio_in, audio_out, image, image_out)
     return Counted(usage, "; ".join(doubts) or None)
 
@@ -106,16 +109,16 @@ def _place_of_reasoning(prompt: int | None, completion: int | None, total: int |
     return "outside" if reasoning > completion else "inside"
 
 
-def _take(part: int | None, left: int | None, name: str, doubts: list[str]) -> tuple[int | None, int | None]:
-    """A part, and what is left of its total without it. An unknown total stays unknown."""
-    if part is None or left is None:
+def _take(part: int | None, left: int, name: str, doubts: list[str]) -> tuple[int | None, int]:
+    """A part, and what is left of its total without it."""
+    if not part:
         return part, left
-    fitting = _cut(part, left, name, doubts) or 0
+    fitting = _cut(part, left, name, doubts)
     return fitting, left - fitting
 
 
-def _cut(part: int | None, whole: int | None, name: str, doubts: list[str]) -> int | None:
-    if part is None or whole is None or part <= whole:
+def _cut(part: int, whole: int, name: str, doubts: list[str]) -> int:
+    if part <= whole:
         return part
     doubts.append(f"{part} {name} in {whole}")
     return whole

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from agentops_otel.conventions import Reading
 from agentops_otel.conventions.usage import Place, count, disjoint, dollars
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue
 from agentops_otel.values import MAX_DEPTH, MAX_TEXT, carried
+
+T = TypeVar("T")
 
 BIGGEST = 2**63 - 1
 """The largest whole number a store can keep."""
@@ -32,6 +33,8 @@ def text(value: AnyValue) -> str | None:
 
 def label(value: AnyValue) -> str | None:
     """A short text, without the JSON quotes some vocabularies put around it."""
+    if type(value) is str and value and value[0] != '"' and len(value) <= MAX_TEXT and value.isascii():
+        return value
     found = text(value)
     if found is not None and found[0] == '"' == found[-1] and len(found) > 2:
         return found[1:-1]
@@ -118,7 +121,10 @@ _JSON_STARTS = frozenset('[{"')
 
 
 def _loads(source: str) -> Json:
-    value, end = _DECODER.raw_decode(source)
+    try:
+        value, end = _scan(source, 0)
+    except StopIteration:
+        end = -1
     if end != len(source):
         value = _DECODER.decode(source)
     if type(value) is str or not _is_plain(source):
@@ -157,18 +163,65 @@ def _int(digits: str) -> Json:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
+_scan = _DECODER.scan_once  # type: ignore[attr-defined]  # raw_decode without its frames
 
-Reader = Callable[[AnyValue], Any]
+# --- what follows from the names alone -------------------------------------------------------------------------------
+
+_SHAPES: dict[tuple[str, ...], dict[Any, Any]] = {}
+_MOST_SHAPES, _LONGEST_SHAPE = 1024, 8192
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Which attribute holds which field of a Reading, and the reader of its value; of several for a field, best first.
+def by_shape(work_out: Callable[[tuple[str, ...]], T]) -> Callable[[Mapping[str, AnyValue]], T]:
+    """What follows from the names of a span's attributes alone, worked out once for all spans of the same names.
 
-    The documentation of a vocabulary is made of them.
+    An instrumentor writes few sets of names and many spans. Sets that are too long are not remembered, and with too
+    many of them all are forgotten.
     """
 
-    flat: tuple[tuple[str, str, Reader], ...]
+    def of(attributes: Mapping[str, AnyValue]) -> T:
+        names = tuple(attributes)
+        known = _SHAPES.get(names)
+        if known is None:
+            known = _remembered(names)
+        found = known.get(of)
+        if found is None:
+            found = known[of] = work_out(names)
+        return cast(T, found)
+
+    return of
+
+
+def _remembered(names: tuple[str, ...]) -> dict[Any, Any]:
+    known: dict[Any, Any] = {}
+    if sum(map(len, names)) <= _LONGEST_SHAPE:
+        if len(_SHAPES) >= _MOST_SHAPES:
+            _SHAPES.clear()
+        _SHAPES[names] = known
+    return known
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+Reader = Callable[[AnyValue], Any]
+Rule = tuple[str, str, Reader]
+"""An attribute, the field it holds, and the reader of its value."""
+
+
+class Rules:
+    """Which attribute holds which field of a Reading; of several for a field, best first.
+
+    The documentation of a vocabulary is made of them. `present` are the rules for the attributes that are there.
+    """
+
+    __slots__ = ("flat", "present")
+
+    def __init__(self, flat: tuple[Rule, ...]) -> None:
+        self.flat = flat
+        self.present = by_shape(self.among)
+
+    def among(self, names: Sequence[str]) -> tuple[Rule, ...]:
+        """The rules for these attributes."""
+        return tuple(rule for rule in self.flat if rule[0] in names)
 
 
 def rules(*each: tuple[str, Reader, tuple[str, ...]]) -> Rules:
@@ -181,18 +234,17 @@ def places(**each: tuple[str, ...]) -> Rules:
     return rules(*((part, count, names) for part, names in each.items()))
 
 
-def found(attributes: Mapping[str, AnyValue], table: Rules, consumed: dict[str, str], into: str = "") -> dict[str, Any]:
-    """What the attributes say by `table`, by field; noted as consumed by that field, or by the one they are part of.
+def found(
+    attributes: Mapping[str, AnyValue], present: Sequence[Rule], consumed: dict[str, str], into: str = ""
+) -> dict[str, Any]:
+    """What the attributes say by the rules for them, by field; noted as consumed by it, or by what they are part of.
 
     A synonym that says the same as the one that was taken is consumed with it; one that differs is left.
     """
-    get = attributes.get
     out: dict[str, Any] = {}
-    for name, target, read in table.flat:
-        raw = get(name)
-        if raw is None:
-            continue
-        value = read(raw)
+    for name, target, read in present:
+        raw = attributes[name]
+        value = None if raw is None else read(raw)
         if value is not None and (target not in out or out[target] == value):
             out[target] = value
             consumed[name] = into or target
@@ -201,8 +253,7 @@ def found(attributes: Mapping[str, AnyValue], table: Rules, consumed: dict[str, 
 
 def take(attributes: Mapping[str, AnyValue], table: Rules, reading: Reading) -> None:
     """Fill fields of `reading` with what is found by `table`."""
-    for target, value in found(attributes, table, reading.consumed).items():
-        setattr(reading, target, value)
+    vars(reading).update(found(attributes, table.present(attributes), reading.consumed))
 
 
 def take_usage(
@@ -214,7 +265,11 @@ def take_usage(
     thinking: Place = "either",
 ) -> None:
     """Fill `reading.usage` from the counts at these places; what contradicts is marked."""
-    counts = found(attributes, table, reading.consumed, "usage")
+    take_counts(found(attributes, table.present(attributes), reading.consumed, "usage"), reading, cache, thinking)
+
+
+def take_counts(counts: dict[str, int], reading: Reading, cache: Place = "either", thinking: Place = "either") -> None:
+    """Fill `reading.usage` from these arguments of `usage.disjoint`, if there are any."""
     if counts:
         reading.usage, doubt = disjoint(**counts, cache=cache, thinking=thinking)
         if doubt is not None:
