@@ -133,7 +133,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     with (
         tempfile.TemporaryDirectory() as home,
-        outlet(SpanOutbox(AgentOpsSpanExporter(home=home), capacity=2048, delay_s=0.25)) as stored,
+        outlet(SpanOutbox(lambda: AgentOpsSpanExporter(home=home), capacity=2048, delay_s=0.25)) as stored,
         outlet(SpanOutbox(Nothing(), capacity=2048, delay_s=0.25)) as lost,
     ):
         in_place(rounds, stored, lost)

@@ -29,6 +29,28 @@ def test_a_session_without_model_clients_imports_none() -> None:
     )
 
 
+WATCH = """
+import sys, threading
+class Watch:
+    def find_spec(self, name, path, target=None):
+        if threading.current_thread() is threading.main_thread():
+            imported.add(name)
+imported = set()
+sys.meta_path.insert(0, Watch())
+"""
+
+
+def test_the_way_to_the_first_span_imports_nothing_that_reads_or_stores_it() -> None:
+    """What translates, prices and stores is for the exporter's thread, and later; so is an exporter."""
+    source = "import agentops_otel, os; agentops_otel.init(); from opentelemetry.trace import get_tracer"
+    span = "get_tracer('program').start_span('step').end()"
+    program = f"{WATCH}\n{source}; {span}; print(*imported, flush=True); os._exit(0)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    rooms = ("records", "facts", "spans", "values", "translate", "export", "sinks", "pricing", "conventions.agentops")
+    others = ("opentelemetry.sdk.trace.export", "sqlite3", "decimal", "pathlib")
+    assert set() == set(done.stdout.split()) & {*(f"agentops_otel.{room}" for room in rooms), *others}
+
+
 @pytest.mark.parametrize("name", __import__("agentops_otel").__all__)
 def test_every_name_of_the_front_door_is_there_and_documented(name: str) -> None:
     """`import agentops_otel as agentops` offers what `__all__` says."""

@@ -121,3 +121,12 @@ def test_a_forked_child_starts_empty_and_delivers_its_own() -> None:
     assert os.read(reader, 100) == b"[2]"
     assert box.flush(10)
     assert sink.items == [1]
+
+
+def test_what_is_abandoned_is_never_delivered() -> None:
+    """Neither what waits nor what comes later."""
+    sink = Sink()
+    box = sink.box(delay_s=60.0)
+    box.put(1)
+    box.abandon(1.0)
+    assert (len(box), box.put(2), sink.dropped, sink.items) == (0, False, [2], [])

@@ -8,14 +8,16 @@ returned; a wrong option raises `ConfigurationError`.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentops_otel import context, runtime
 from agentops_otel import settings as options
-from agentops_otel.events import Event
 from agentops_otel.guard import logger, quietly
 from agentops_otel.sessions import Session
 from agentops_otel.settings import Settings
+
+if TYPE_CHECKING:
+    from agentops_otel.events import Event
 
 _configured: Settings | None = None
 

@@ -7,10 +7,11 @@ active, that one is meant; of several, none is guessed.
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple, Protocol
 
-from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, Tracer
 
@@ -108,12 +109,15 @@ def current(context: Context | None = None) -> ActiveSession | None:
         known = active.of_trace(parent.trace_id)
         if known is not None:
             return known
-    carried = baggage.get_baggage(SESSION_BAGGAGE, context)
-    if isinstance(carried, str):
-        known = active.get(carried)
-        if known is not None:
-            return known
-    return active.sole()
+    return _carried(context) or active.sole()
+
+
+def _carried(context: Context) -> ActiveSession | None:
+    """The active session that the baggage names. Where nobody has imported baggage, the context holds none."""
+    baggage = sys.modules.get("opentelemetry.baggage")
+    get = getattr(baggage, "get_baggage", None)
+    carried = get(SESSION_BAGGAGE, context) if get is not None else None
+    return active.get(carried) if isinstance(carried, str) else None
 
 
 def agent(context: Context | None = None) -> Agent | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import traceback
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -235,19 +234,3 @@ def _cost(value: Any) -> Decimal | None:
         logger.warning("cost=%r is not an amount of US dollars: left unknown; give a number", value)
         return None
     return cost
-
-
-def checked_tags(tags: Any) -> tuple[str, ...]:
-    """Tags as texts without duplicates; a bare text is one tag; what is no text is warned about and turned into one."""
-    if tags is None:
-        return ()
-    if isinstance(tags, str):
-        return (tags,)
-    try:
-        given = list(tags)
-    except TypeError:
-        given = [tags]
-    odd = [tag for tag in given if not isinstance(tag, str)]
-    if odd or isinstance(tags, Mapping):
-        logger.warning("tags=%r holds what is not a text: recorded by its str(); give a list of texts", tags)
-    return tuple(dict.fromkeys(str(tag) for tag in given))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from agentops_otel.conventions import Reading
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.dedupe import twins, view_of
 from agentops_otel.facts import EventFact
 from agentops_otel.records import USAGE_BUCKETS, Event, Failure, Json, LLMCall, Usage, decimal_text

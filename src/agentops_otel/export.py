@@ -13,7 +13,7 @@ from agentops_otel import settings as options
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import strict, warn_once
 from agentops_otel.settings import Settings
-from agentops_otel.store import forks as forks  # sets the hooks, long before the first export opens a store
+from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
 
 if TYPE_CHECKING:
     from agentops_otel.facts import Fact

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from agentops_otel.identity import ProcessKey as ProcessKey
 from agentops_otel.records import EndState, Event, Json
 
 
@@ -41,14 +42,6 @@ class End(NamedTuple):
     origin: str
     state: EndState
     reason: str
-
-
-class ProcessKey(NamedTuple):
-    """A process: host name, process id and when the operating system started it (nanoseconds, UTC)."""
-
-    host: str
-    pid: int
-    started_ns: int
 
 
 class HostEnv(NamedTuple):

@@ -12,12 +12,14 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentops_otel._version import __version__
-from agentops_otel.facts import ProcessFacts, ProcessKey
-from agentops_otel.records import Json
+from agentops_otel.identity import ProcessKey
+
+if TYPE_CHECKING:
+    from agentops_otel.facts import ProcessFacts
+    from agentops_otel.records import Json
 
 START_TOLERANCE_NS = 2_000_000_000
 """Two start times of one process may differ by this much: Linux derives them from a boot time of whole seconds, which
@@ -70,7 +72,8 @@ def boot_id() -> str:
     host name mean different processes.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
+            boot = file.read().strip()
         return f"{boot}:{os.readlink('/proc/self/ns/pid').strip('pid:[]')}"
     except OSError:
         return ""

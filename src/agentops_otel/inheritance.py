@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, MutableMapping
-from urllib.parse import quote, unquote
 
 from agentops_otel.context import SESSION_BAGGAGE, ActiveSessions
 
@@ -20,8 +19,19 @@ def inherited_session_id(environ: Mapping[str, str]) -> str | None:
     for entry in environ.get(BAGGAGE, "").split(","):
         name, _, value = entry.split(";")[0].partition("=")
         if name.strip() == SESSION_BAGGAGE and value.strip():
+            from urllib.parse import unquote
+
             return unquote(value.strip())
     return None
+
+
+def _quoted(session_id: str) -> str:
+    """The id as baggage takes it; a UUID is taken as it is, without importing what quotes others."""
+    if session_id.isascii() and session_id.replace("-", "").isalnum():
+        return session_id
+    from urllib.parse import quote
+
+    return quote(session_id, safe="")
 
 
 class Environment:
@@ -45,7 +55,7 @@ class Environment:
         kept = self._environ.get(BAGGAGE, "")
         entries = [one for one in kept.split(",") if one.strip() and not one.strip().startswith(f"{SESSION_BAGGAGE}=")]
         self._set(TRACEPARENT, f"00-{root.trace_id:032x}-{root.span_id:016x}-01")
-        self._set(BAGGAGE, ",".join([*entries, f"{SESSION_BAGGAGE}={quote(session.key, safe='')}"]))
+        self._set(BAGGAGE, ",".join([*entries, f"{SESSION_BAGGAGE}={_quoted(session.key)}"]))
 
     def _set(self, name: str, value: str) -> None:
         self._before[name] = self._environ.get(name)

@@ -29,7 +29,10 @@ ROOM_WAIT_S = 0.2
 FORK_WAIT_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
-_SOON, _NOW = "soon", "now"
+START_S = 0.25
+"""The first delivery is put off this long even for urgent items: it imports what delivers while the program starts."""
+
+_SOON, _URGENT, _NOW = "soon", "urgent", "now"
 
 
 class _Flush:
@@ -70,6 +73,7 @@ class Outbox(Generic[T]):
         self._held = False
         self._armed = False
         self._stuck = False
+        self._cold = True
 
     def _hold(self) -> None:
         """Before a fork: wait until the thread is between two deliveries, so that it holds no lock the child needs."""
@@ -84,13 +88,15 @@ class Outbox(Generic[T]):
         return len(self._items)
 
     def put(self, item: T, *, urgent: bool = False) -> bool:
-        """Queue an item; `urgent` ones are delivered at once. False if it had to be dropped."""
+        """Queue an item; `urgent` ones are delivered at once, at the start soon. False if it had to be dropped."""
         if self._closed or (len(self._items) >= self._capacity and not self._wait_for_room()):
             self._drop(item)
             return False
         self._items.append(item)
-        if urgent or len(self._items) * 2 > self._capacity:
+        if len(self._items) * 2 > self._capacity:
             self._signal(_NOW)
+        elif urgent:
+            self._signal(_URGENT)
         elif not self._armed:
             self._armed = True
             self._signal(_SOON)
@@ -119,6 +125,14 @@ class Outbox(Generic[T]):
         while self._items:
             self._drop(self._items.popleft())
         return flushed
+
+    def abandon(self, timeout_s: float) -> None:
+        """Refuse everything more and forget what waits; what is being delivered has this long to end."""
+        self._closed = True
+        self._items.clear()
+        self._signals.put(None)
+        if self._busy.acquire(timeout=timeout_s):
+            self._busy.release()
 
     def _drop(self, item: T) -> None:
         if self._dropped is not None:
@@ -162,6 +176,7 @@ class Outbox(Generic[T]):
             self._armed = False
             with self._busy:
                 delivered = self._drain()
+            self._cold = False
             pause_s = 0.0 if delivered else min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             for flush in waiting:
                 flush.done.set()
@@ -172,8 +187,8 @@ class Outbox(Generic[T]):
     def _await(self, signals: SimpleQueue[Any], pause_s: float, waiting: list[_Flush]) -> bool:
         """Wait for a reason to deliver; False when closed."""
         signal = _next(signals, pause_s or None)
-        if signal is _SOON:
-            signal = _next(signals, self._delay_s)
+        if signal in (_SOON, _URGENT):
+            signal = self._linger(signals, signal)
         while signal is not _NOTHING:
             if signal is None:
                 return False
@@ -181,6 +196,15 @@ class Outbox(Generic[T]):
                 waiting.append(signal)
             signal = _next(signals, 0)
         return True
+
+    def _linger(self, signals: SimpleQueue[Any], signal: Any) -> Any:
+        """Let more come for as long as the signals allow; the one that allows no more."""
+        began, wait_s = time.monotonic(), self._delay_s
+        while signal in (_SOON, _URGENT):
+            if signal is _URGENT:
+                wait_s = min(wait_s, START_S if self._cold else 0.0)
+            signal = _next(signals, max(0.0, began + wait_s - time.monotonic()))
+        return signal
 
     def _drain(self) -> bool:
         """Deliver batch by batch; True when nothing is left or comes faster than it goes."""

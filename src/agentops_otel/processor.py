@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel import context as sessions
-from agentops_otel.conventions import agentops as names
 from agentops_otel.conventions import is_agent_span
+from agentops_otel.conventions import markers as names
 from agentops_otel.errors import StoreError
 from agentops_otel.guard import quietly, warn_once
+from agentops_otel.identity import STAMP
 from agentops_otel.outbox import Outbox
-from agentops_otel.spans import STAMP
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 MOST_OPEN_SPANS = 100_000
 """Spans that were started and not ended are remembered up to this many; the oldest are forgotten first."""
 
 
 class SpanOutbox:
-    """Exports finished spans through a stock `SpanExporter`, on a thread of its own, and counts what it had to drop."""
+    """Exports finished spans through a stock `SpanExporter`, on a thread of its own, and counts what it had to drop.
 
-    def __init__(self, exporter: SpanExporter, *, capacity: int, delay_s: float) -> None:
-        self.exporter = exporter
+    The exporter is made on that thread, too, for the first spans: the program does not wait for what it imports.
+    """
+
+    def __init__(self, make: Callable[[], SpanExporter], *, capacity: int, delay_s: float) -> None:
+        self._make = make
+        self.exporter: SpanExporter | None = None
         self.dropped: dict[str, int] = {}
         self._box: Outbox[ReadableSpan] = Outbox(
             self._export, capacity=capacity, delay_s=delay_s, dropped=self._count, name="agentops-export"
@@ -44,14 +50,20 @@ class SpanOutbox:
         flushed = self._box.close(timeout_s)
         if flushed:
             self._delivered(deadline)
-            self.exporter.shutdown()
+            if self.exporter is not None:
+                self.exporter.shutdown()
         return flushed
 
     def _delivered(self, deadline: float) -> bool:
         """Let the exporter deliver what it took, until the deadline."""
-        return self.exporter.force_flush(max(0, int((deadline - time.monotonic()) * 1000)))
+        left_ms = max(0, int((deadline - time.monotonic()) * 1000))
+        return self.exporter is None or self.exporter.force_flush(left_ms)
 
     def _export(self, batch: list[ReadableSpan]) -> None:
+        from opentelemetry.sdk.trace.export import SpanExportResult
+
+        if self.exporter is None:
+            self.exporter = self._make()
         if self.exporter.export(batch) is not SpanExportResult.SUCCESS:
             raise StoreError(f"{type(self.exporter).__name__} refused {len(batch)} spans")
 

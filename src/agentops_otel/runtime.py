@@ -12,40 +12,41 @@ Which provider the spans go to:
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import signal
 import sys
 import threading
 import time
 import uuid
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import ProxyTracerProvider, Tracer
 
-from agentops_otel import context, host, records
+from agentops_otel import context, host
 from agentops_otel._version import __version__
-from agentops_otel.conventions.agentops import ProcessMark
-from agentops_otel.events import checked_tags
-from agentops_otel.export import AgentOpsSpanExporter
+from agentops_otel.conventions.markers import ProcessMark
 from agentops_otel.guard import logger, quietly
 from agentops_otel.inheritance import Environment, inherited_session_id
 from agentops_otel.instruments.arrival import Arrival
-from agentops_otel.outbox import FORK_WAIT_S
+from agentops_otel.outbox import Outbox
 from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
-from agentops_otel.records import Json
-from agentops_otel.sessions import MAX_ID, PlannedIds, Session, reason_of
+from agentops_otel.sessions import MAX_ID, PlannedIds, Session, checked_tags, reason_of
 from agentops_otel.settings import Settings
+from agentops_otel.store import forks as forks  # sets its hooks before those of the outboxes
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from agentops_otel import records
     from agentops_otel.instruments.registry import Installation
+    from agentops_otel.records import Json
     from agentops_otel.sinks.base import Sink
 
 SCOPE = "agentops_otel"
@@ -53,13 +54,20 @@ ALWAYS_SAMPLED = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler,")
 STORE_DELAY_S = 0.25
 """The embedded store is written this soon after an event, whatever `max_wait_time` allows."""
 
+OTLP_DELAY_S = 5.0
+"""A server is sent what has come together in this time; OpenTelemetry's own default."""
+
 JOINED = "added to the host's provider, which exports"
 
 STORE_EXIT_S = 5.0
 """The end of a program waits this long for its own disk: on a busy machine opening the store may take a while."""
 
+HOST_DELAY_S = 0.5
+"""The host environment takes a tenth of a second; it is gathered this long after the start of a session, on a thread of
+its own. A program that is over by then has only the outline."""
+
 HOST_WAIT_S = 0.1
-"""The end of a short program waits this long for the host environment."""
+"""The end of a program waits this long for the host environment, where it is just being gathered."""
 
 
 class Runtime:
@@ -71,10 +79,9 @@ class Runtime:
         """Started for the program, not by it; the program's own `init` may still come."""
         logger.setLevel(settings.logging_level)
         self._host_env: Json = None
-        self._describing: threading.Thread | None = None
-        self._stopped = False
+        self._undescribed: Outbox[Session] = Outbox(self._describe_host, delay_s=HOST_DELAY_S, name="agentops-host")
         self._environment = Environment()
-        self.store_exporter: AgentOpsSpanExporter | None = None
+        self._recorder: SpanOutbox | None = None
         self.outboxes = self._open_outboxes(sink) if provider is None else []
         self.processor = AgentOpsSpanProcessor(*self.outboxes)
         self.provider, self.role = choose_provider(self.processor) if provider is None else (provider, JOINED)
@@ -97,27 +104,16 @@ class Runtime:
             from agentops_otel.sinks.tally import TallySink
 
             wanted, sink = [*wanted, "store"], TallySink()
-        outboxes = []
-        for name in wanted:
-            exporter, delay_s = self._exporter(name, sink)
-            if exporter is not None:
-                delay_s = min(delay_s, settings.max_wait_time / 1000)
-                outboxes.append(SpanOutbox(exporter, capacity=settings.max_queue_size, delay_s=delay_s))
-        return outboxes
+        return [self._open_outbox(name, sink) for name in wanted if name != "none"]
 
-    def _exporter(self, name: str, sink: Sink | None) -> tuple[SpanExporter | None, float]:
-        if name == "otlp":
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-            return OTLPSpanExporter(), 5.0
-        if name == "none":
-            return None, 0.0
-        if name == "api":
-            sink = api_sink(self.settings)
-        exporter = AgentOpsSpanExporter(sink, settings=self.settings)
-        if self.store_exporter is None or name == "store":
-            self.store_exporter = exporter
-        return exporter, STORE_DELAY_S
+    def _open_outbox(self, name: str, sink: Sink | None) -> SpanOutbox:
+        settings = self.settings
+        make = otlp_exporter if name == "otlp" else functools.partial(record_exporter, settings, name, sink)
+        delay_s = min(OTLP_DELAY_S if name == "otlp" else STORE_DELAY_S, settings.max_wait_time / 1000)
+        outbox = SpanOutbox(make, capacity=settings.max_queue_size, delay_s=delay_s)
+        if name == "store" or (name == "api" and self._recorder is None):
+            self._recorder = outbox
+        return outbox
 
     @property
     def capture(self) -> bool:
@@ -137,6 +133,11 @@ class Runtime:
         dropped = sum(outbox.dropped.get(session_id, 0) for outbox in self.outboxes)
         return ProcessMark(key=me.key, boot_id=me.boot_id, dropped=dropped)
 
+    @property
+    def gathered_host_env(self) -> Json:
+        """The host environment, if it has been gathered."""
+        return self._host_env
+
     def host_outline(self) -> Json:
         """What of the host environment is known at once: all of it, if it has been gathered."""
         return self._host_env or host.host_outline()
@@ -153,7 +154,9 @@ class Runtime:
 
     def record_of(self, session_id: str) -> records.Session | None:
         """The session as all its processes recorded it; None without a store."""
-        return self.store_exporter.session(session_id) if self.store_exporter is not None else None
+        exporter = self._recorder.exporter if self._recorder is not None else None
+        read = getattr(exporter, "session", None)
+        return read(session_id) if read is not None else None
 
     def whereabouts(self, session_id: str) -> list[str]:
         """The path of the store, and the command that shows more."""
@@ -184,22 +187,15 @@ class Runtime:
         session.announce()
         session.activate()
         self._environment.follow(context.active, enabled=self.settings.propagate_environment)
-        self._describe_host(session)
+        if self._host_env is None:
+            self._undescribed.put(session)
         return session
 
-    def _describe_host(self, session: Session) -> None:
-        """Export the host environment from a thread of its own: gathering it takes about a tenth of a second."""
-
-        def describe() -> None:
-            with quietly("gathering the host environment"):
-                self.host_env()
-                if not self._stopped:
-                    session.describe_host()
-
-        if self._host_env is not None:
-            return
-        self._describing = threading.Thread(target=describe, name="agentops-host", daemon=True)
-        self._describing.start()
+    def _describe_host(self, sessions: list[Session]) -> None:
+        with quietly("gathering the host environment"):
+            self.host_env()
+            for session in sessions:
+                session.describe_host()
 
     def first_session(self, inherited: str | None = None) -> Session | None:
         """What `init` returns: the session that goes on, else an inherited one, else a new one if so configured."""
@@ -243,19 +239,17 @@ class Runtime:
     def stop(self) -> None:
         """Leave the sessions that are open and deliver what is queued, all within `exit_timeout`."""
         deadline = time.monotonic() + self.settings.exit_timeout / 1000
-        if self._describing is not None:
-            self._describing.join(HOST_WAIT_S)
+        self._undescribed.abandon(HOST_WAIT_S)
         with quietly("leaving the open sessions"):
             for session in self.sessions():
                 session.leave()
                 context.active.discard(session)
-        self._stopped = True
         self.uninstrument()
         self.processor.retire()
         self._environment.restore()
         with quietly("delivering the last spans"):
             for outbox in self.outboxes:
-                own_disk = outbox.exporter is self.store_exporter and "store" in self.settings.exporter
+                own_disk = outbox is self._recorder and "store" in self.settings.exporter
                 outbox.close(max(STORE_EXIT_S if own_disk else 0.0, deadline - time.monotonic()))
         self._exits.uninstall()
 
@@ -268,14 +262,8 @@ class Runtime:
             flushing.start()
             flushing.join(max(0.0, deadline - time.monotonic()))
 
-    def before_fork(self) -> None:
-        """Wait for the thread that looks at the host: a child would inherit its half-done imports."""
-        if self._describing is not None:
-            self._describing.join(FORK_WAIT_S)
-
     def after_fork(self) -> None:
         """In a forked child: the sessions go on here; the child takes part in them from its first span on."""
-        self._describing = None
         sessions = self.sessions()
         for session in sessions:
             session.forked()
@@ -286,8 +274,24 @@ class Runtime:
         stop_with_celery(self)
 
 
+def otlp_exporter() -> SpanExporter:
+    """OpenTelemetry's own exporter, as its variables say."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
+
+
+def record_exporter(settings: Settings, name: str, sink: Sink | None) -> SpanExporter:
+    """Ours: into the `sink` if there is one, for "api" over REST, else into the embedded store."""
+    from agentops_otel.export import AgentOpsSpanExporter
+
+    return AgentOpsSpanExporter(api_sink(settings) if name == "api" else sink, settings=settings)
+
+
 def api_sink(settings: Settings) -> Sink:
     """The REST API of `endpoint`, behind a spool in the home folder that every process of this user shares."""
+    from pathlib import Path
+
     from agentops_otel.sinks.api import ApiSink
     from agentops_otel.sinks.spool import Spool, SpoolSink, destination_of
 
@@ -481,11 +485,6 @@ def stop() -> None:
         ended.stop()
 
 
-def _before_fork() -> None:
-    if _runtime is not None:
-        _runtime.before_fork()
-
-
 def _after_fork() -> None:
     if _runtime is not None:
         with quietly("going on after a fork"):
@@ -493,4 +492,4 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -7,31 +7,32 @@ import inspect
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from decimal import Decimal
 from enum import Enum
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
-from agentops_otel import context, records
-from agentops_otel.conventions.agentops import EVENT_REVISION, KIND_SESSION, Marker, ProcessMark
-from agentops_otel.events import ErrorEvent, Event, checked_tags, record_of
-from agentops_otel.facts import EndRank
+from agentops_otel import context
+from agentops_otel.conventions.markers import KIND_SESSION, Marker, ProcessMark
 from agentops_otel.guard import logger, quietly
-from agentops_otel.records import END_STATES, EVENT_TYPES, Json, decimal_text
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from agentops_otel import records
+    from agentops_otel.events import Event
+    from agentops_otel.records import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_ID = 256
 """Longest session id, in characters."""
-
-_ALIASES: Mapping[str, records.EndState] = {"Fail": "Failure", **{state: state for state in END_STATES}}
 
 
 class EndState(str, Enum):
@@ -41,6 +42,9 @@ class EndState(str, Enum):
     FAILURE = "Failure"
     FAIL = "Failure"
     INDETERMINATE = "Indeterminate"
+
+
+_END_STATES: Mapping[str, Any] = {"Fail": "Failure", **{state.value: state.value for state in EndState}}
 
 
 class SessionHome(Protocol):
@@ -65,6 +69,11 @@ class SessionHome(Protocol):
 
     def host_outline(self) -> Json:
         """What of it is known at once."""
+        ...
+
+    @property
+    def gathered_host_env(self) -> Json:
+        """All of it, if it has been gathered."""
         ...
 
     def flush(self, timeout_s: float) -> bool:
@@ -155,9 +164,10 @@ class Session:
         self._end_state_reason: str | None = None
         self._running = True
         self._announced = False
+        self._described = False
         self._started_ns = time.time_ns()
         self._ended_ns: int | None = None
-        self._counts = dict.fromkeys(EVENT_TYPES, 0)
+        self._counts: Counter[str] = Counter()
         self._last: records.Session | None = None
         self._before: otel_context.Context | None = None
         self._inside: otel_context.Context | None = None
@@ -192,7 +202,9 @@ class Session:
     def announce(self) -> None:
         """Export the start marker: the session is visible from now on."""
         self._announced = True
-        process = replace(self._home.process(self.key), host_env=self._home.host_outline())
+        env = self._home.gathered_host_env
+        self._described = env is not None
+        process = self._home.process(self.key)._replace(host_env=env)
         self._mark(Marker(started=not self._joined, tags_added=self._tags or None, process=process))
 
     def forked(self) -> None:
@@ -265,12 +277,12 @@ class Session:
     @property
     def init_timestamp(self) -> str:
         """When it was started (or joined) here; ISO 8601, UTC."""
-        return records.iso8601(self._started_ns)
+        return _iso8601(self._started_ns)
 
     @property
     def end_timestamp(self) -> str | None:
         """When it was ended here; ISO 8601, UTC; None while it runs."""
-        return None if self._ended_ns is None else records.iso8601(self._ended_ns)
+        return None if self._ended_ns is None else _iso8601(self._ended_ns)
 
     @property
     def end_state(self) -> str:
@@ -288,18 +300,29 @@ class Session:
         return self._home.host_env()
 
     def describe_host(self) -> None:
-        """Export the host environment; called from a background thread."""
-        self._mark(Marker(process=replace(self._home.process(self.key), host_env=self._home.host_env())))
+        """Export the host environment, once; called from a background thread."""
+        if self._running and not self._described:
+            self._described = True
+            self._mark(Marker(process=self._home.process(self.key)._replace(host_env=self._home.host_env())))
+
+    def _last_of_process(self) -> ProcessMark:
+        """This process at the end, with the outline of its host where there was no time for more."""
+        process = self._home.process(self.key)
+        return process if self._described else process._replace(host_env=self._home.host_outline())
 
     @property
     def event_counts(self) -> dict[str, int]:
         """Events by kind, over all processes where the store can be asked: llms, tools, actions, apis, errors."""
+        from agentops_otel.records import EVENT_TYPES
+
         record = self._recorded()
         return {kind: getattr(record.statistics, kind) if record else self._counts[kind] for kind in EVENT_TYPES}
 
     @property
     def token_cost(self) -> Decimal:
         """US dollars so far; a lower bound where calls have no known price."""
+        from decimal import Decimal
+
         record = self._recorded()
         return record.statistics.cost if record else Decimal(0)
 
@@ -310,6 +333,8 @@ class Session:
 
     def record(self, event: Event, flush_now: bool = False) -> None:
         """Record an event. The same event recorded again replaces what was recorded before; after the end, nothing."""
+        from agentops_otel.events import Event
+
         if not isinstance(event, Event):
             logger.warning("record(%r): not an event; give an ActionEvent, LLMEvent, ToolEvent or ErrorEvent", event)
             return
@@ -323,11 +348,13 @@ class Session:
 
     def _record(self, event: Event) -> None:
         from agentops_otel.capture import without_content
+        from agentops_otel.conventions.agentops import EVENT_REVISION
         from agentops_otel.conventions.writeback import attributes_of
+        from agentops_otel.events import record_of
 
         now_ns = time.time_ns()
         if event.end_timestamp is None:
-            event.end_timestamp = records.iso8601(now_ns)
+            event.end_timestamp = _iso8601(now_ns)
         record = record_of(event, self.key, now_ns)
         if event.session_id is None:
             event.session_id = self.session_id
@@ -431,7 +458,7 @@ class Session:
         """
         state = _state_of(end_state)
         if state is None:
-            named = ", ".join(END_STATES)
+            named = ", ".join(EndState)
             logger.warning("end_state=%r is not one of %s: the session ends Indeterminate", end_state, named)
             end_state_reason = end_state_reason or f"unknown end state {end_state!r}"
         with self._lock:
@@ -444,15 +471,14 @@ class Session:
         self._video = video or self._video
         with quietly("ending a session"):
             self._finish(video)
-        record = self._recorded()
-        return cost_text(record.statistics.cost if record else Decimal(0))
+        return cost_text(self.token_cost)
 
     def _finish(self, video: str | None) -> None:
         end = Marker(
             end_state=_state_of(self._end_state),
             end_state_reason=self._end_state_reason,
             video=video,
-            process=self._home.process(self.key),
+            process=self._last_of_process(),
         )
         if self._span is None:
             self._mark(end, self._ended_ns)
@@ -467,9 +493,16 @@ class Session:
 
     def failing(self, reason: str, error: BaseException | None = None) -> None:
         """Say that the session fails, without ending it: a later explicit end still wins."""
+        from agentops_otel.facts import EndRank
+
         self._mark(Marker(end_state="Failure", end_state_reason=reason, end_rank=EndRank.SIGNAL))
         if error is not None:
-            self.record(ErrorEvent(exception=error))
+            self._record_error(error)
+
+    def _record_error(self, error: BaseException) -> None:
+        from agentops_otel.events import ErrorEvent
+
+        self.record(ErrorEvent(exception=error))
 
     def leave(self) -> None:
         """The process exits: say goodbye and close the root span, without an end state."""
@@ -478,7 +511,7 @@ class Session:
         self._running = False
         if not self._announced:  # a forked child that did nothing
             return
-        self._mark(Marker(process=replace(self._home.process(self.key), ended=True)))
+        self._mark(Marker(process=self._last_of_process()._replace(ended=True)))
         if self._span is not None:
             self._span.end()
 
@@ -494,7 +527,7 @@ class Session:
             self.end_session("Success")
             return
         if isinstance(error, Exception):
-            self.record(ErrorEvent(exception=error))
+            self._record_error(error)
         self.end_session("Failure", reason_of(error))
 
     async def __aenter__(self) -> Session:
@@ -511,7 +544,7 @@ FLUSH_S = 2.0
 
 
 def _state_of(end_state: Any) -> records.EndState | None:
-    return _ALIASES.get(str(getattr(end_state, "value", end_state)))
+    return _END_STATES.get(str(getattr(end_state, "value", end_state)))
 
 
 def reason_of(error: BaseException) -> str:
@@ -520,8 +553,16 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _iso8601(at_ns: int) -> str:
+    from agentops_otel.records import iso8601
+
+    return iso8601(at_ns)
+
+
 def cost_text(cost: Decimal) -> str:
     """US dollars with at least six decimals, and as many more as it takes to be exact."""
+    from agentops_otel.records import decimal_text
+
     text = decimal_text(cost) or "0"
     whole, _, decimals = text.partition(".")
     return f"{whole}.{decimals.ljust(6, '0')}"
@@ -533,6 +574,22 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(rest, 60)
     parts = [f"{int(hours)}h"] * bool(hours) + [f"{int(minutes)}m"] * bool(minutes)
     return " ".join([*parts, f"{rest:.1f}s"])
+
+
+def checked_tags(tags: Any) -> tuple[str, ...]:
+    """Tags as texts without duplicates; a bare text is one tag; what is no text is warned about and turned into one."""
+    if tags is None:
+        return ()
+    if isinstance(tags, str):
+        return (tags,)
+    try:
+        given = list(tags)
+    except TypeError:
+        given = [tags]
+    odd = [tag for tag in given if not isinstance(tag, str)]
+    if odd or isinstance(tags, Mapping):
+        logger.warning("tags=%r holds what is not a text: recorded by its str(); give a list of texts", tags)
+    return tuple(dict.fromkeys(str(tag) for tag in given))
 
 
 def takes_session(func: Callable[..., Any]) -> bool:

@@ -11,11 +11,13 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import logger
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Reader = Callable[[Any], Any]
 
@@ -166,6 +168,8 @@ class Settings:
 
     def db_path(self) -> Path:
         """The file of the embedded store."""
+        from pathlib import Path
+
         return Path(self.db) if self.db else Path(self.home).expanduser() / "agentops.db"
 
     def replace(self, **given: Any) -> Settings:

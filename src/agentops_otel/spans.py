@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agentops_otel.identity import STAMP
+
 AnyValue = Any
 """An OpenTelemetry attribute value: None, bool, int, float, str, bytes, and sequences and mappings of them."""
 
@@ -121,9 +123,6 @@ class SdkSpan(Protocol):
     @property
     def dropped_attributes(self) -> int: ...
 
-
-STAMP = "_agentops_session_id"
-"""The Python attribute of a finished SDK span that keeps its session beside the span's attributes."""
 
 _NOTHING: Mapping[str, AnyValue] = {}
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from agentops_otel.conventions import Dialect, Reading
 from agentops_otel.conventions.dialects import dialects_of
 from agentops_otel.conventions.exceptions import (
     ERROR_TYPE,
@@ -23,6 +22,7 @@ from agentops_otel.conventions.exceptions import (
     EXCEPTION_TYPE,
 )
 from agentops_otel.conventions.genai_events import reading_of_logs
+from agentops_otel.conventions.reading import Dialect, Reading
 from agentops_otel.conventions.wire import BIGGEST, plain, text
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.guard import quietly

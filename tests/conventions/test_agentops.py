@@ -1,6 +1,7 @@
 """conventions.agentops: what markers write is what is read."""
 
-from agentops_otel.conventions.agentops import AgentOpsDialect, Marker, ProcessMark
+from agentops_otel.conventions.agentops import AgentOpsDialect
+from agentops_otel.conventions.markers import Marker, ProcessMark
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.spans import FlatSpan
 

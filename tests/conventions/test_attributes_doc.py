@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from agentops_otel.conventions import Dialect, agentops, emit, exceptions, genai
+from agentops_otel.conventions import agentops, emit, exceptions, genai, markers
 from agentops_otel.conventions.dialects import DIALECTS
+from agentops_otel.conventions.reading import Dialect
 from agentops_otel.conventions.usage import count
 from agentops_otel.conventions.wire import Rules
 
@@ -38,7 +39,8 @@ def _section(dialect: Dialect) -> str:
         if name not in fields.setdefault(field, []):
             fields[field].append(name)
     ruled = {name for names in fields.values() for name in names}
-    others = [name for name in _spelt(module) if name not in ruled]
+    spelt = [*_spelt(markers), *_spelt(module)] if module is agentops else _spelt(module)
+    others = [name for name in spelt if name not in ruled]
     rows = [f"| {field} | {', '.join(f'`{name}`' for name in names)} |" for field, names in fields.items()]
     table = ["| field | attributes |", "| --- | --- |", *rows, ""] if rows else []
     also = [f"Also read: {', '.join(f'`{name}`' for name in others)}.", ""] if others else []
@@ -64,7 +66,7 @@ def _spelt(module: ModuleType) -> list[str]:
 def _written() -> str:
     names = {*emit._FIELDS.values(), *emit._FACTS.values(), *emit._USAGE.values()}
     names |= {name for name, _ in emit._PARAMS.values()}
-    names |= {*_spelt(emit), *_spelt(agentops), *_spelt(exceptions)}
+    names |= {*_spelt(emit), *_spelt(markers), *_spelt(agentops), *_spelt(exceptions)}
     names |= {getattr(genai, name) for name in re.findall(r"\bgenai\.([A-Z_]+)", inspect.getsource(emit))}
     return "\n".join([f"* `{name}`" for name in sorted(names)]) + "\n"
 

@@ -141,7 +141,8 @@ def test_a_program_name_with_parentheses_is_read_over() -> None:
 def test_asking_who_we_are_imports_no_psutil() -> None:
     """The start of a session stays cheap."""
     code = (
-        "import sys; from agentops_otel.host import *; key, boot = this_process();"
+        "import sys; from agentops_otel.host import *; from agentops_otel.facts import ProcessFacts;"
+        "key, boot = this_process();"
         "liveness(key, ProcessFacts(boot_id=boot)); print('psutil' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

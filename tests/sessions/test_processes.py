@@ -34,7 +34,20 @@ def test_a_program_that_forgets_to_end_its_session_leaves_it_indeterminate(run: 
     reason = f"process {process.pid} on host {process.host} exited without ending the session"
     assert ("Indeterminate", reason, True) == ended(recorded)
     assert [event.name for event in recorded.events()] == ["before"]
-    assert recorded.session().host_env is not None
+
+
+def test_a_short_program_tells_the_outline_of_its_host(run: Run, recorded: Recorded) -> None:
+    """Looking at the machine would take longer than the program."""
+    run(START)
+    env = recorded.session().host_env
+    assert set(env or {}) == {"SDK", "OS", "Project Working Directory", "Virtual Environment"}
+
+
+def test_a_program_that_lasts_tells_all_of_its_host(run: Run, recorded: Recorded) -> None:
+    """From a thread of its own; the end of the session does not replace it by the outline."""
+    run(START + "from agentops_otel import runtime; runtime.running()._undescribed.flush(30); session.end_session()")
+    env = recorded.session().host_env
+    assert {"CPU", "RAM", "Disk", "Installed Packages"} < set(env or {})
 
 
 @pytest.mark.parametrize(("call", "code"), [("sys.exit(3)", 3), ("sys.exit()", 0)])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from agentops_otel.conventions import agentops
+from agentops_otel.conventions import agentops, markers
 from agentops_otel.facts import EventFact, SessionFacts
 from agentops_otel.fold import Fold
 from agentops_otel.records import Action, Event, Failure, LLMCall, Price, Statistics, ToolCall, Usage
@@ -241,8 +241,8 @@ def test_the_status_of_the_root_ends_the_session_that_its_trace_is() -> None:
 
 def test_markers_and_roots_of_ours_carry_session_facts_only() -> None:
     """The facts they carry are joined with when they happened; no event shows them."""
-    marker = agentops.Marker(tags_set=["a"], started=True).attributes("s", agentops.KIND_MARKER)
-    root = agentops.Marker(end_state="Success").attributes("s", agentops.KIND_SESSION)
+    marker = markers.Marker(tags_set=["a"], started=True).attributes("s", markers.KIND_MARKER)
+    root = markers.Marker(end_state="Success").attributes("s", markers.KIND_SESSION)
     fold = Fold()
     fold.add(translate(span(marker)) + translate(replace(span(root), span_id="1" * 16, end_ns=3_000)))
     session = fold.session("s", now_ns=4_000)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import GOOGLE
 from agentops_otel.conventions.wire import label, parsed, rules, session_id, take
 from agentops_otel.spans import AnyValue, FlatSpan

@@ -8,44 +8,43 @@ Source: this project, version 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
-from agentops_otel.conventions import Reading, genai
+from agentops_otel.conventions import genai
+from agentops_otel.conventions.markers import (
+    AGENT_ID,
+    AGENT_NAME,
+    END_RANK,
+    END_STATE,
+    END_STATE_REASON,
+    HOST_ENV,
+    KIND_MARKER,
+    KIND_SESSION,
+    PROCESS_BOOT,
+    PROCESS_DROPPED,
+    PROCESS_ENDED,
+    PROCESS_HOST,
+    PROCESS_PID,
+    PROCESS_STARTED,
+    SESSION_ID,
+    SPAN_KIND,
+    STARTED,
+    TAGS,
+    TAGS_ADDED,
+    VIDEO,
+)
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import count
 from agentops_otel.conventions.wire import loaded, number, text
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
-from agentops_otel.records import END_STATES, EVENT_TYPES, EndState, Json, Price, Usage
+from agentops_otel.records import END_STATES, EVENT_TYPES, Price, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
-from agentops_otel.values import dumps, loads
+from agentops_otel.values import loads
 
 _T = TypeVar("_T")
-
-SESSION_ID = "agentops.session.id"
-SPAN_KIND = "agentops.span.kind"
-KIND_SESSION = "session"
-KIND_MARKER = "marker"
-
-STARTED = "agentops.session.started"
-TAGS = "agentops.session.tags"
-TAGS_ADDED = "agentops.session.tags_added"
-VIDEO = "agentops.session.video"
-END_STATE = "agentops.session.end_state"
-END_STATE_REASON = "agentops.session.end_state_reason"
-END_RANK = "agentops.session.end_rank"
-
-PROCESS_HOST = "agentops.process.host"
-PROCESS_PID = "agentops.process.pid"
-PROCESS_STARTED = "agentops.process.started_ns"
-PROCESS_BOOT = "agentops.process.boot_id"
-PROCESS_ENDED = "agentops.process.ended"
-PROCESS_DROPPED = "agentops.process.dropped"
-HOST_ENV = "agentops.host_env"
-
-AGENT_ID = "agentops.agent.id"
-AGENT_NAME = "agentops.agent.name"
 
 EVENT_ID = "agentops.event.id"
 EVENT_TYPE = "agentops.event.type"
@@ -73,71 +72,6 @@ ERROR_CODE = "agentops.error.code"
 ERROR_DETAILS = "agentops.error.details"
 TRIGGER_EVENT_ID = "agentops.error.trigger_event_id"
 TRIGGER_EVENT_TYPE = "agentops.error.trigger_event_type"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessMark:
-    """What a process says of itself: who it is, that it ended, how many spans it had to drop so far."""
-
-    key: ProcessKey
-    boot_id: str = ""
-    ended: bool = False
-    dropped: int = 0
-    host_env: Json = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Marker:
-    """What a marker or a root span says of its session. Unset fields say nothing."""
-
-    started: bool = False
-    tags_set: Sequence[str] | None = None
-    tags_added: Sequence[str] | None = None
-    video: str | None = None
-    end_state: EndState | None = None
-    end_state_reason: str | None = None
-    end_rank: int = EndRank.EXPLICIT
-    process: ProcessMark | None = None
-    agent: tuple[str, str] | None = None
-
-    def attributes(self, session_id: str, kind: str = KIND_MARKER) -> dict[str, AnyValue]:
-        """The span attributes that say this. The session id stands last: the SDK evicts the oldest first."""
-        out: dict[str, AnyValue] = {SPAN_KIND: kind}
-        if self.started:
-            out[STARTED] = True
-        if self.tags_set is not None:
-            out[TAGS] = list(self.tags_set)
-        if self.tags_added:
-            out[TAGS_ADDED] = list(self.tags_added)
-        if self.video is not None:
-            out[VIDEO] = self.video
-        if self.end_state is not None:
-            out |= {END_STATE: self.end_state, END_RANK: int(self.end_rank)}
-            if self.end_state_reason:
-                out[END_STATE_REASON] = self.end_state_reason
-        if self.agent is not None:
-            out[AGENT_ID], out[AGENT_NAME] = self.agent
-        if self.process is not None:
-            out |= _process_attributes(self.process)
-        out[SESSION_ID] = session_id
-        return out
-
-
-def _process_attributes(process: ProcessMark) -> dict[str, AnyValue]:
-    out: dict[str, AnyValue] = {
-        PROCESS_HOST: process.key.host,
-        PROCESS_PID: process.key.pid,
-        PROCESS_STARTED: process.key.started_ns,
-    }
-    if process.boot_id:
-        out[PROCESS_BOOT] = process.boot_id
-    if process.ended:
-        out[PROCESS_ENDED] = True
-    if process.dropped:
-        out[PROCESS_DROPPED] = process.dropped
-    if process.host_env is not None:
-        out[HOST_ENV] = dumps(process.host_env)
-    return out
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
-from agentops_otel.conventions.agentops import EVENT_TYPE, SPAN_KIND
+from agentops_otel.conventions.agentops import EVENT_TYPE
+from agentops_otel.conventions.markers import SPAN_KIND
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.usage import dollars
 from agentops_otel.conventions.wire import label, parsed, rules, take, texts
 from agentops_otel.facts import SessionFacts, Stamp

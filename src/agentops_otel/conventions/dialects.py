@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 
-from agentops_otel.conventions import Dialect
 from agentops_otel.conventions.adk import AdkDialect
-from agentops_otel.conventions.agentops import SESSION_ID, AgentOpsDialect
+from agentops_otel.conventions.agentops import AgentOpsDialect
 from agentops_otel.conventions.agentops_v4 import AgentOpsV4Dialect
 from agentops_otel.conventions.genai import GenAIDialect
 from agentops_otel.conventions.genai_events import GenAIEventsDialect
@@ -19,9 +18,11 @@ from agentops_otel.conventions.langfuse import LangfuseDialect
 from agentops_otel.conventions.langsmith import LangSmithDialect
 from agentops_otel.conventions.litellm import LiteLLMDialect
 from agentops_otel.conventions.logfire import LogfireDialect
+from agentops_otel.conventions.markers import SESSION_ID
 from agentops_otel.conventions.mcp import McpDialect
 from agentops_otel.conventions.mlflow import MlflowDialect
 from agentops_otel.conventions.openinference import OpenInferenceDialect
+from agentops_otel.conventions.reading import Dialect
 from agentops_otel.conventions.traceloop import TraceloopDialect
 from agentops_otel.conventions.vercel import VercelDialect
 from agentops_otel.conventions.wire import Reader, Rules, by_shape, text

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import messages, system_message
 from agentops_otel.conventions.names import finish_reason, only_counts_tokens, provider
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.wire import (
     Rule,
     by_shape,

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Reading
 from agentops_otel.conventions.genai import INPUT_MESSAGES, OUTPUT_MESSAGES, SYSTEM_INSTRUCTIONS
 from agentops_otel.conventions.messages import completion_of, contents, message, messages, prompt_of, system_message
 from agentops_otel.conventions.names import finish_reason
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import label, parsed
 from agentops_otel.records import Json, Message
 from agentops_otel.spans import AnyValue, FlatLog, FlatSpan

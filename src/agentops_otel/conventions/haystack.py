@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
 from agentops_otel.conventions.names import finish_reason
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.usage import Counted, recognised
 from agentops_otel.conventions.wire import label, parsed, rules, take
 from agentops_otel.records import Json, Usage

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import contents, message, tool_call
 from agentops_otel.conventions.names import finish_reasons_of, only_counts_tokens
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.wire import label, nested, number, parsed, rules, take
 from agentops_otel.records import Json, Message
 from agentops_otel.spans import AnyValue, FlatSpan

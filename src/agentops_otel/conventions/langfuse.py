@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
 from agentops_otel.conventions.names import bare_model, finish_reasons_of, provider
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.usage import OPENAI_CHAT, OPENAI_RESPONSES, Counted, Shape
 from agentops_otel.conventions.wire import cost, label, parsed, rules, session_id, take, texts
 from agentops_otel.facts import SessionFacts, Stamp

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import completion_of, prompt_of
 from agentops_otel.conventions.names import provider
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.usage import LANGCHAIN, recognised
 from agentops_otel.conventions.wire import label, parsed, rules, session_id, take
 from agentops_otel.spans import AnyValue, FlatSpan

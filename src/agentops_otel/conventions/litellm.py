@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Reading
 from agentops_otel.conventions.messages import messages, tool_call
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import cost, label, nested, rules, session_id, take
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue, FlatSpan

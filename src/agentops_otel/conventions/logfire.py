@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Reading
 from agentops_otel.conventions.messages import messages, prompt_of
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import recognised
 from agentops_otel.conventions.wire import cost, label, number, parsed, rules, take
 from agentops_otel.records import Json

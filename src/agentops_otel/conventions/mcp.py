@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Reading
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import label
 from agentops_otel.spans import FlatSpan
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops_otel.conventions import Reading
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import label, texts
 from agentops_otel.spans import AnyValue, FlatSpan
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
 from agentops_otel.conventions.messages import Part, completion_of, contents, prompt_of, tool_call
 from agentops_otel.conventions.names import bare_model, finish_reasons_of, only_counts_tokens, provider
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.wire import (
     cost,
     label,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentops_otel.conventions import Kind, Reading
+from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.wire import label, parsed, rules, session_id, take
 from agentops_otel.spans import AnyValue, FlatSpan
 

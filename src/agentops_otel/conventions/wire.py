@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
-from agentops_otel.conventions import Reading
+from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import Place, count, disjoint, dollars
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue

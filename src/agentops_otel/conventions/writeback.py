@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agentops_otel.conventions import agentops as ours
-from agentops_otel.conventions import genai
+from agentops_otel.conventions import genai, markers
 from agentops_otel.conventions.exceptions import (
     ERROR_TYPE,
     EXCEPTION_EVENT,
@@ -58,14 +58,14 @@ def session_spans(session: Session, trace_id: int, root_id: int) -> list[FlatSpa
     lowest rank: it may only mean that nobody knew better.
     """
     start_ns = session.init_timestamp or 0
-    said = [(start_ns, ours.Marker(started=bool(start_ns), tags_set=session.tags, video=session.video))]
-    said += [(start_ns, ours.Marker(agent=(one.agent_id, one.name or ""))) for one in session.agents]
+    said = [(start_ns, markers.Marker(started=bool(start_ns), tags_set=session.tags, video=session.video))]
+    said += [(start_ns, markers.Marker(agent=(one.agent_id, one.name or ""))) for one in session.agents]
     for process in session.processes:
         said.append((process.seen_at or start_ns, _process_marker(process, ended=False)))
         if process.ended_at is not None:
             said.append((process.ended_at, _process_marker(process, ended=True)))
     if session.last_activity_at is not None:
-        said.append((session.last_activity_at, ours.Marker()))
+        said.append((session.last_activity_at, markers.Marker()))
     trace, root = format(trace_id, "032x"), format(root_id, "016x")
     spans = [_marker_span(nth, at_ns, marker, session, trace, root) for nth, (at_ns, marker) in enumerate(said)]
     return [*_root_span(session, trace, root), *spans]
@@ -75,28 +75,28 @@ def _root_span(session: Session, trace_id: str, span_id: str) -> list[FlatSpan]:
     if session.is_running or session.end_timestamp is None:
         return []
     rank = EndRank.SIGNAL if session.end_state == "Indeterminate" else EndRank.EXPLICIT
-    end = ours.Marker(end_state=session.end_state, end_state_reason=session.end_state_reason, end_rank=rank)
+    end = markers.Marker(end_state=session.end_state, end_state_reason=session.end_state_reason, end_rank=rank)
     start_ns, end_ns = session.init_timestamp or session.end_timestamp, session.end_timestamp
-    attributes = end.attributes(session.session_id, ours.KIND_SESSION)
-    return [FlatSpan(trace_id, span_id, ours.KIND_SESSION, start_ns, end_ns, attributes=attributes)]
+    attributes = end.attributes(session.session_id, markers.KIND_SESSION)
+    return [FlatSpan(trace_id, span_id, markers.KIND_SESSION, start_ns, end_ns, attributes=attributes)]
 
 
-def _process_marker(process: Process, *, ended: bool) -> ours.Marker:
+def _process_marker(process: Process, *, ended: bool) -> markers.Marker:
     key = ProcessKey(process.host, process.pid, process.started_at)
-    mark = ours.ProcessMark(
+    mark = markers.ProcessMark(
         key=key,
         boot_id=process.boot_id or "",
         ended=ended,
         dropped=process.dropped,
         host_env=None if process.host_env is None or ended else process.host_env,
     )
-    return ours.Marker(process=mark)
+    return markers.Marker(process=mark)
 
 
-def _marker_span(nth: int, at_ns: int, marker: ours.Marker, session: Session, trace_id: str, root: str) -> FlatSpan:
+def _marker_span(nth: int, at_ns: int, marker: markers.Marker, session: Session, trace_id: str, root: str) -> FlatSpan:
     derived = hashlib.blake2b(f"{session.session_id} {nth}".encode("utf-8", "replace"), digest_size=8).hexdigest()
     attributes = marker.attributes(session.session_id)
-    return FlatSpan(trace_id, derived, ours.KIND_MARKER, at_ns, at_ns, parent_span_id=root, attributes=attributes)
+    return FlatSpan(trace_id, derived, markers.KIND_MARKER, at_ns, at_ns, parent_span_id=root, attributes=attributes)
 
 
 def spans_of(events: Iterable[Event]) -> list[FlatSpan]:
@@ -200,9 +200,9 @@ def _put_common(event: Event, out: dict[str, AnyValue]) -> None:
             ours.EVENT_ID: event.event_id,
             ours.EVENT_NAME: event.name,
             ours.EVENT_TRUNCATED: event.truncated or None,
-            ours.AGENT_ID: event.agent_id,
-            ours.AGENT_NAME: event.agent_name,
-            ours.SESSION_ID: event.session_id,
+            markers.AGENT_ID: event.agent_id,
+            markers.AGENT_NAME: event.agent_name,
+            markers.SESSION_ID: event.session_id,
         },
     )
 
