@@ -129,7 +129,11 @@ def unpriced(client: OpenAI, server: ModelServer) -> Any:
 def canary(client: OpenAI, server: ModelServer) -> Any:
     """Markup in every field that data can reach."""
     session = agentops.start_session(tags=[CANARY])
-    server.script(Reply(text=CANARY, model=CANARY), Reply(tools=[ToolRequest(CANARY, {CANARY: CANARY})], model=CANARY))
+    server.script(
+        Reply(text=CANARY),
+        Reply(text=CANARY, model=CANARY),
+        Reply(tools=[ToolRequest(CANARY, {CANARY: CANARY})], model=CANARY),
+    )
 
     @agentops.record_tool(CANARY)
     def tool(said: str) -> dict[str, str]:
@@ -140,6 +144,7 @@ def canary(client: OpenAI, server: ModelServer) -> Any:
         @agentops.record_action(CANARY)
         def act(self, said: str) -> str:
             messages: list[Any] = [{"role": "user", "content": CANARY}]
+            client.chat.completions.create(model="gpt-4o-mini", messages=messages)
             client.chat.completions.create(model=CANARY, messages=messages)
             client.chat.completions.create(model=CANARY, messages=messages)
             with contextlib.suppress(ValueError):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
+from agentops_otel.store.sqlite import SqliteStore
 from server.running import Running
 
 from .browser import WIDTHS, Watched, chromium
 from .conftest import RECORDED, RECORDING, environment
+from .history import history
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 PAGES = {
@@ -20,6 +24,7 @@ PAGES = {
     "cost": "/sessions/{research}?tab=cost",
     "error": "/sessions/{failure}?event={error}",
 }
+PAST = {"overview": "/overview?since=30d"}
 SHOWN = tuple(name for name in RECORDED if name != "canary")
 
 
@@ -51,6 +56,20 @@ def main() -> None:
             watched.open(server.url + list(PAGES.values())[-1].format(**ids))
             watched.page.screenshot(path=FOLDER / "dark-1440.png")
             program.stdin.close()
+        _look_back(server, browser)
+
+
+def _look_back(server: Running, browser: Any) -> None:
+    """Pages that need a past."""
+    store = SqliteStore(server.db)
+    store.append("default", [fact for facts in history(time.time_ns(), 1200) for fact in facts])
+    store.close()
+    for name, path in PAST.items():
+        for width in WIDTHS:
+            watched = Watched(browser, width)
+            watched.open(server.url + path)
+            watched.page.screenshot(path=FOLDER / f"{name}-{width}.png", full_page=True)
+            watched.page.close()
 
 
 def _first_event(server: Running, session_id: str, kind: str) -> str:

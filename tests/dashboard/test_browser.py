@@ -68,6 +68,7 @@ def recording(db: Path) -> Iterator[Program]:
 
 
 PATHS = (
+    "/overview",
     "/sessions",
     "/sessions?state=failure&tag=nightly",
     *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),

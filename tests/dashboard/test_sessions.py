@@ -45,7 +45,7 @@ def test_a_row_says_what_happened(recorded: Recorded) -> None:
         ({"errors": "yes"}, ["canary", "failure"]),
         ({"errors": "no"}, ["unpriced", "research"]),
         ({"min_cost": "$0.001"}, ["research"]),
-        ({"max_cost": "0"}, ["canary", "failure"]),
+        ({"max_cost": "0"}, ["failure"]),
         ({"since": "1h"}, ["canary", "unpriced", "failure", "research"]),
         ({"until": "2026-01-01"}, []),
         ({"tag": CANARY}, ["canary"]),

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from agentops_otel.errors import InvalidValueError
+from agentops_otel.server.dashboard.links import sessions_url
 from agentops_otel.store.base import SessionQuery
 from agentops_otel.text.values import moment_of
 from agentops_otel.v2 import END_STATE_NAMES
 
 LABELS = {
+    "text": "Says",
     "state": "State",
     "since": "Since",
     "until": "Until",
@@ -64,6 +65,7 @@ class Filters:
             min_cost=self._dollars("min_cost"),
             max_cost=self._dollars("max_cost"),
             id_prefix=self.values.get("id"),
+            text=self.values.get("text"),
             limit=limit,
             cursor=cursor,
         )
@@ -102,9 +104,3 @@ class Filters:
         if not amount.is_finite():
             raise InvalidValueError(f"{LABELS[name]} is {said!r}; give an amount in US dollars, as 0.25")
         return amount
-
-
-def sessions_url(**filters: str | None) -> str:
-    """The list of sessions under these filters."""
-    asked = {name: value for name, value in filters.items() if value}
-    return f"/sessions?{urlencode(asked)}" if asked else "/sessions"

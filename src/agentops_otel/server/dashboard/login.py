@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from agentops_otel.server.auth import KEY_HEADER, PROJECT_TOKEN_S, Caller, Gate, bearer_of
+from agentops_otel.server.dashboard.links import chosen_project
 from agentops_otel.server.dashboard.pages import HEADERS, html, page
 from agentops_otel.server.refusals import Refusal
 
@@ -16,10 +18,18 @@ _LONGEST_FORM = 4096
 
 
 def caller_of(request: Request, gate: Gate) -> Caller:
-    """Who asks: by API key as everywhere, else by the cookie of `log_in`. Raises Refusal 401."""
+    """Who asks: by API key as everywhere, else by the cookie of `log_in`. Raises Refusal 401.
+
+    While no key is needed a URL may choose the project (`project=`), and the links of the page keep it; a key has one.
+    """
+    if gate.is_open:
+        chosen = request.query_params.get("project") or None
+        chosen_project.set(chosen)
+        caller = gate.by_headers(request.headers)
+        return replace(caller, project_id=chosen) if chosen else caller
     said = request.headers.get(KEY_HEADER) or bearer_of(request.headers)
     token = request.cookies.get(COOKIE)
-    return gate.by_token(token) if token and not said and not gate.is_open else gate.by_headers(request.headers)
+    return gate.by_token(token) if token and not said else gate.by_headers(request.headers)
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -20,7 +20,7 @@ from agentops_otel._version import __version__
 from agentops_otel.records import iso8601
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.conversation import pretty
-from agentops_otel.server.dashboard.filters import sessions_url
+from agentops_otel.server.dashboard.links import chosen_project, overview_url, session_url, sessions_url
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.text import values
 
@@ -53,6 +53,8 @@ def _templates() -> Environment:
         asset=lambda name: assets()[name].url,
         session_url=session_url,
         sessions_url=sessions_url,
+        overview_url=overview_url,
+        chosen_project=chosen_project.get,
         version=__version__,
         counted=values.counted,
     )
@@ -72,12 +74,6 @@ def _templates() -> Environment:
         tokens_count=values.tokens_count,
     )
     return templates
-
-
-def session_url(session_id: str, **asked: str | None) -> str:
-    """The page of a session; `asked` is its query."""
-    known = {name: value for name, value in asked.items() if value}
-    return f"/sessions/{quote(session_id, safe='')}" + (f"?{urlencode(known)}" if known else "")
 
 
 def html(template: str, **told: Any) -> Markup:

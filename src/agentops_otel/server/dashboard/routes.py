@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,15 +14,17 @@ from fastapi.routing import APIRoute
 
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.records import Session
-from agentops_otel.server.auth import Gate
+from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.filters import STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
+from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, Recent, query_of, span_of
 from agentops_otel.server.dashboard.pages import html, live, page, refused
 from agentops_otel.server.dashboard.session_page import SessionPage, exported
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
+from agentops_otel.store.keys import Keys
 
 SESSIONS_AT_ONCE = 50
 
@@ -47,10 +50,12 @@ class PageRoute(APIRoute):
 class Dashboard:
     """The pages. Blocking reads run on the thread pool of the web framework."""
 
-    def __init__(self, store: Store, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, store: Store, keys: Keys, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
+        self._keys = keys
         self._gate = gate
         self._clock = clock
+        self._recent = Recent()
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -58,6 +63,7 @@ class Dashboard:
         router.add_api_route("/", self.sessions, methods=["GET"])
         router.add_api_route("/sessions", self.sessions, methods=["GET"])
         router.add_api_route("/sessions/{session_id:path}", self.session, methods=["GET"])
+        router.add_api_route("/overview", self.overview, methods=["GET"])
         router.add_api_route("/exports/{form}/{session_id:path}", self.export, methods=["GET"])
         router.add_api_route("/login", self.login_page, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["POST"])
@@ -106,6 +112,29 @@ class Dashboard:
         """The models of each session, where the store can tell."""
         models = getattr(self._store, "models", None)
         return models(project_id, session_ids) if models is not None and session_ids else {}
+
+    # --- overview ------------------------------------------------------------------------------------------------
+
+    def overview(self, request: Request) -> Response:
+        """All sessions of a span of time (`since=`) as tiles, charts and rankings."""
+        caller, span = caller_of(request, self._gate), span_of(request.query_params.get("since"))
+        query = query_of(span, self._clock())
+        find = partial(self._store.overview, caller.project_id, query)  # type: ignore[attr-defined]
+        return page(
+            html(
+                "overview.html",
+                overview=OverviewPage(self._recent.get((caller.project_id, span), find), query),
+                span=span,
+                spans={name: label for name, (label, _, _) in SPANS.items()},
+                open=self._gate.is_open,
+                project_id=caller.project_id,
+                projects=self._projects(caller),
+            )
+        )
+
+    def _projects(self, caller: Caller) -> Sequence[str]:
+        """The projects that may be looked at: all while no key is needed, else that of the key."""
+        return sorted({caller.project_id, *self._keys.projects()}) if self._gate.is_open else [caller.project_id]
 
     # --- one session ---------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from agentops_otel import exports
 from agentops_otel.records import USAGE_BUCKETS, Event, EventType, Failure, Json, LLMCall, Session, to_json
 from agentops_otel.server.dashboard.conversation import conversation, pretty, turns_of
 from agentops_otel.server.dashboard.costs import costs_of
-from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, session_url
+from agentops_otel.server.dashboard.links import export_url, session_url
+from agentops_otel.server.dashboard.pages import HEADERS, html, live, page
 from agentops_otel.server.dashboard.waterfall import Waterfall, waterfall
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
@@ -186,7 +187,7 @@ class SessionPage:
         session_id, base = self._session.session_id, str(self._request.base_url).rstrip("/")
         key = "" if self._open else " -H 'X-Agentops-Api-Key: your-key'"
         curl = f"curl --compressed{key} '{base}/v2/sessions/{quote(session_id, safe='')}/export'"
-        files = {label: f"/exports/{form}/{quote(session_id, safe='')}" for form, label in EXPORTS.items()}
+        files = {label: export_url(session_id, form) for form, label in EXPORTS.items()}
         return html("raw.html", curl=curl, files=files, record=pretty(to_json(self._session)))
 
 

@@ -32,7 +32,8 @@ from agentops_otel.store.base import (
     place_of,
     selects,
 )
-from agentops_otel.store.sqlite import appending, queries, sessions, settling
+from agentops_otel.store.overview import TOP, Overview, OverviewQuery
+from agentops_otel.store.sqlite import appending, overview, queries, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import Row, event_of
 from agentops_otel.store.sqlite.segments import Bodies
@@ -246,6 +247,21 @@ class SqliteStore:
             db.create_aggregate("exact_sum", 1, queries.ExactSum)  # type: ignore[arg-type]  # finalize may not be None
             rows = db.execute(*queries.totals(project_id, query, by, keys)).fetchall()
         return [queries.totals_row(by, row) for row in rows]
+
+    def overview(self, project_id: str, query: OverviewQuery) -> Overview:
+        """What the sessions of a span of time are together; see `GivesOverview`."""
+        self._settle(project_id)
+        now_ns = self._clock()
+        with self._connections.reading() as db:
+            dearest = overview.dearest(db, project_id, query)
+            return Overview(
+                groups=overview.groups(db, project_id, query),
+                by_model=overview.by_model(db, project_id, query),
+                by_tag=overview.by_tag(db, project_id, query),
+                dearest=[self._record(project_id, known, now_ns) for known in dearest[:TOP]],
+                dearest_calls=overview.dearest_calls(db, dearest),
+                reasons=overview.reasons(db, project_id, query),
+            )
 
     def health(self) -> Health:
         """The state of the file; see `TellsHealth`."""

@@ -1,0 +1,35 @@
+"""The URLs of pages. A project that was chosen in a URL goes on into every link of the page."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from urllib.parse import quote, urlencode
+
+chosen_project: ContextVar[str | None] = ContextVar("chosen_project", default=None)
+"""The project that the request at hand chose, None for the one it has anyway."""
+
+
+def url(path: str, **asked: str | None) -> str:
+    """A path of the dashboard with its query; what is empty is left out."""
+    known = {name: value for name, value in {**asked, "project": chosen_project.get()}.items() if value}
+    return f"{path}?{urlencode(known)}" if known else path
+
+
+def sessions_url(**filters: str | None) -> str:
+    """The list of sessions under these filters."""
+    return url("/sessions", **filters)
+
+
+def session_url(session_id: str, **asked: str | None) -> str:
+    """The page of a session; `asked` is its query."""
+    return url(f"/sessions/{quote(session_id, safe='')}", **asked)
+
+
+def export_url(session_id: str, form: str) -> str:
+    """A session as a file."""
+    return url(f"/exports/{form}/{quote(session_id, safe='')}")
+
+
+def overview_url(**asked: str | None) -> str:
+    """The overview."""
+    return url("/overview", **asked)
