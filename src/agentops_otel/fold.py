@@ -126,19 +126,18 @@ def session_record(
     Without an end of its own a session is running while one of its processes is, and Indeterminate with a reason
     afterwards.
     """
-    end, running, reason, end_ns = facts.end, False, None, None
+    end, running, reason = facts.end, False, None
     dropped = sum(process.dropped for process in facts.processes.values())
     if end is not None:
-        reason, end_ns = end.reason or None, end.at_ns
+        reason = end.reason or None
     else:
         running = _is_running(facts, now_ns, liveness)
-        if not running:
-            reason, end_ns = _why_it_stopped(facts)
+        reason = None if running else _why_it_stopped(facts)
     return Session(
         project_id=project_id,
         session_id=facts.session_id,
         init_timestamp=facts.start_ns,
-        end_timestamp=end_ns,
+        end_timestamp=ended_ns(facts),
         last_activity_at=facts.activity_ns,
         end_state=end.state if end is not None else "Indeterminate",
         end_state_reason=reason,
@@ -160,6 +159,14 @@ def tags_of(facts: SessionFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
+def ended_ns(facts: SessionFacts) -> int | None:
+    """When the session ended: as somebody said, or when the last of its processes said goodbye. None before."""
+    if facts.end is not None:
+        return facts.end.at_ns
+    ends = [process.ended_ns for process in facts.processes.values()]
+    return max(ends) if ends and all(ends) else None
+
+
 def may_run(facts: SessionFacts) -> bool:
     """Whether the session can still be running by what is known here: neither it nor all its processes have ended."""
     return facts.end is None and (not facts.processes or not all(one.ended_ns for one in facts.processes.values()))
@@ -177,15 +184,15 @@ def _is_running(facts: SessionFacts, now_ns: int, liveness: Liveness) -> bool:
     return unseen and now_ns - (facts.activity_ns or 0) < FRESH_NS
 
 
-def _why_it_stopped(facts: SessionFacts) -> tuple[str | None, int | None]:
-    """The reason and the end time of a session that nobody ended; the end time only if every process said goodbye."""
+def _why_it_stopped(facts: SessionFacts) -> str | None:
+    """The reason of a session that nobody ended."""
     if not facts.processes:
-        return None, None
+        return None
     died = sorted(key for key, process in facts.processes.items() if not process.ended_ns)
     if died:
-        return f"process {died[0].pid} on host {died[0].host} ended without closing the session", None
-    ended_ns, last = max((process.ended_ns, key) for key, process in facts.processes.items())
-    return f"process {last.pid} on host {last.host} exited without ending the session", ended_ns
+        return f"process {died[0].pid} on host {died[0].host} ended without closing the session"
+    _, last = max((process.ended_ns, key) for key, process in facts.processes.items())
+    return f"process {last.pid} on host {last.host} exited without ending the session"
 
 
 def _host_env(facts: SessionFacts) -> Mapping[str, Any] | None:

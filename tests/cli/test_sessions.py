@@ -76,6 +76,12 @@ def test_list_filters(cli: Cli, db: Path, options: list[str], expected: list[str
     assert expected == ids(cli, *options)
 
 
+def test_list_sorts(cli: Cli, db: Path) -> None:
+    """The largest first, or the smallest."""
+    assert ids(cli, "--sort", "cost")[0] == FAILED
+    assert ids(cli, "--sort", "cost", "--reverse")[-1] == FAILED
+
+
 def test_since_takes_a_time_ago(cli: Cli, db: Path) -> None:
     """`2h` is two hours before now."""
     store = open_store(db)

@@ -259,7 +259,7 @@ def test_what_cannot_be_understood_is_refused_with_its_name(bridge: Running, rou
 
 
 def test_the_listing_filters_and_pages(bridge: Running) -> None:
-    """Newest first; every filter must hold; the cursor goes on where the page ended."""
+    """Newest first, or as asked for; every filter must hold; the cursor goes on where the page ended."""
     tag = uuid.uuid4().hex
     clients = [Client(bridge, tags=[tag], init_timestamp=f"2026-11-2{day}T00:00:00Z") for day in range(3)]
     clients[0].update(init_timestamp="2026-11-20T00:00:00Z", tags=[tag], end_timestamp=END, end_state="Fail")
@@ -269,6 +269,9 @@ def test_the_listing_filters_and_pages(bridge: Running) -> None:
     failed = bridge.get(f"/v2/sessions?tag={tag}&end_state=Fail")
     long = bridge.get(f"/v2/sessions?tag={tag}&min_duration_ms=100000000")
     named = bridge.get(f"/v2/sessions?text={tag[4:20].upper()}&max_duration_ms=0")
+    longest = bridge.get(f"/v2/sessions?tag={tag}&sort=duration&limit=1")
+    others = bridge.get(f"/v2/sessions?tag={tag}&sort=duration&cursor={longest['next_cursor']}")
+    oldest = bridge.get(f"/v2/sessions?tag={tag}&ascending=true")
 
     ids = [client.session_id for client in reversed(clients)]
     assert ids == [one["session_id"] for one in first["sessions"] + second["sessions"]]
@@ -276,6 +279,8 @@ def test_the_listing_filters_and_pages(bridge: Running) -> None:
     assert [clients[0].session_id] == [one["session_id"] for one in failed["sessions"]]
     assert [clients[0].session_id] == [one["session_id"] for one in long["sessions"]]
     assert ids[:2] == [one["session_id"] for one in named["sessions"]]
+    assert [ids[2], *sorted(ids[:2])] == [one["session_id"] for one in longest["sessions"] + others["sessions"]]
+    assert ids[::-1] == [one["session_id"] for one in oldest["sessions"]]
 
 
 def test_events_are_paged_and_payloads_come_when_asked(bridge: Running) -> None:

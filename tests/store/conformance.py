@@ -229,9 +229,28 @@ FILTERS = {
 }
 
 
+SORTS = {
+    "end": ["a4", "b5", "a2", "b3", "a0", "b1", "a6", "b7"],
+    "duration": ["a0", "a2", "a4", "b1", "b3", "b5", "a6", "b7"],
+    "cost": ["b7", "a6", "b5", "a4", "b3", "a2", "b1", "a0"],
+    "tokens": ["b7", "a6", "b5", "a4", "b3", "a2", "b1", "a0"],
+    "errors": ["b1", "b5", "a0", "a2", "a4", "a6", "b3", "b7"],
+    "start": ["a6", "b7", "a4", "b5", "a2", "b3", "a0", "b1"],
+}
+FILTERS |= {f"by {sort}": (SessionQuery(sort=sort), expected) for sort, expected in SORTS.items()}
+FILTERS |= {f"by {sort}, up": (SessionQuery(sort=sort, ascending=True), SORTS[sort][::-1]) for sort in SORTS}
+FILTERS |= {
+    "by cost with a tag": (SessionQuery(sort="cost", tag="odd"), ["b7", "b5", "b3", "b1"]),
+    "by cost with a model and a prefix": (SessionQuery(sort="cost", model="m1", id_prefix="b"), ["b7", "b1"]),
+    "by tokens without an end": (SessionQuery(sort="tokens", end_state="Indeterminate"), ["b7", "a6"]),
+    "by errors with a tag, up": (SessionQuery(sort="errors", tag="odd", ascending=True), ["b7", "b3", "b5", "b1"]),
+    "oldest with a tag": (SessionQuery(tag="odd", ascending=True), ["b1", "b3", "b5", "b7"]),
+}
+
+
 @pytest.mark.parametrize("name", FILTERS)
 def test_filters(many: Store, name: str) -> None:
-    """Each filter keeps what it names; the newest start comes first, equal ones by id."""
+    """Each filter keeps what it names, in the order asked for: the newest start first by default, equal ones by id."""
     query, expected = FILTERS[name]
     assert expected == ids(many, query)
 
@@ -293,6 +312,19 @@ def test_a_foreign_cursor_is_refused(store: Store, cursor: str) -> None:
     """A cursor that no listing gave is a mistake of the caller's, and named."""
     with pytest.raises(InvalidValueError, match="not a cursor"):
         store.sessions("p", SessionQuery(cursor=cursor))
+
+
+def test_a_cursor_of_another_order_is_refused(many: Store) -> None:
+    """It would skip sessions without a word."""
+    cursor = many.sessions("p", SessionQuery(limit=1, sort="cost")).next_cursor
+    with pytest.raises(InvalidValueError, match="not a cursor of this store and order"):
+        many.sessions("p", SessionQuery(limit=1, sort="tokens", cursor=cursor))
+
+
+def test_an_unknown_order_is_refused() -> None:
+    """By the names of those there are."""
+    with pytest.raises(InvalidValueError, match="sort is 'name'; choose one of start, end, duration"):
+        SessionQuery(sort="name")  # type: ignore[arg-type]
 
 
 def test_no_page_is_empty_by_request() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Fold
 from agentops_otel.records import Statistics, total
-from agentops_otel.store.base import EventQuery, SessionQuery
+from agentops_otel.store.base import SESSION_SORTS, EventQuery, SessionQuery
 from agentops_otel.store.memory import MemoryStore
 from agentops_otel.store.sqlite import SqliteStore
 from fold.strategies import facts as any_facts
@@ -24,6 +24,13 @@ CHOICES = (
     EventQuery(types=("llms", "errors"), limit=2),
     EventQuery(event_id="e2"),
     EventQuery(told=True),
+)
+
+
+QUERIES = (
+    *(SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)),
+    *(SessionQuery(sort=sort, ascending=up) for sort in SESSION_SORTS for up in (False, True)),
+    SessionQuery(sort="cost", tag="a"),
 )
 
 
@@ -58,7 +65,7 @@ def test_the_store_equals_the_fold(facts: list[Fact], chance: random.Random) -> 
             chance.choice((one, two)).append("default", batch)
             if chance.random() < 0.7:
                 assert records(fold) == stored(chance.choice((one, two)))
-        for query in (SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)):
+        for query in QUERIES:
             assert memory.sessions("default", query) == one.sessions("default", query)
             for by in ("day", "model", "end_state"):
                 assert memory.totals("default", query, by) == one.totals("default", query, by)

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,11 @@ from agentops_otel.errors import (
     StoreReadOnlyError,
     StoreVersionError,
 )
-from agentops_otel.facts import EventFact, SessionFacts
+from agentops_otel.facts import EventFact, ProcessFacts, ProcessKey, SessionFacts
 from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
-from agentops_otel.store.base import EventQuery, Health, SessionQuery
+from agentops_otel.store.base import SESSION_SORTS, EventQuery, Health, SessionQuery
 from agentops_otel.store.sqlite import SqliteStore, queries
-from agentops_otel.store.sqlite.connections import Connections, migrations
+from agentops_otel.store.sqlite.connections import Connections, _statements, migrations
 from agentops_otel.store.sqlite.rows import columns_of
 from agentops_otel.store.sqlite.segments import COMPRESS_FROM
 from agentops_otel.store.sqlite.store import SETTLED_AT_ONCE
@@ -246,6 +247,23 @@ def test_a_newer_file_is_left_alone(path: Path) -> None:
         opened(path, STEPS[:1])
 
 
+def test_older_sessions_are_sorted_as_newer_ones(store: SqliteStore) -> None:
+    """The step that brings the orders finds in older rows what an append writes into newer ones."""
+    gone = {ProcessKey("h", pid, START): ProcessFacts(ended_ns=START + pid) for pid in (3, 4)}
+    alive = {**gone, ProcessKey("h", 5, START): ProcessFacts(seen_ns=START)}
+    store.append("p", [*one_of_everything(), SessionFacts("empty"), SessionFacts("gone", START, processes=gone)])
+    store.append("p", [SessionFacts("alive", START, START + 9, processes=alive), SessionFacts("late", activity_ns=9)])
+    select = "SELECT session_id, end_ns, duration_ns, tokens FROM sessions ORDER BY 1"
+    with store._connections.writing() as db:
+        before = db.execute(select).fetchall()
+        db.execute("UPDATE sessions SET end_ns = 0, duration_ns = 0, tokens = 0")
+        for statement in _statements(dict(migrations())[6]):
+            if "UPDATE" in statement:
+                db.execute(statement)
+        assert before == db.execute(select).fetchall()
+    assert [tuple(row[1:]) for row in before[:4]] == [(0, 9, 0), (0, 0, 0), (START + 4, 4, 0), (0, 0, 0)]
+
+
 def test_the_steps_are_numbered_without_gaps() -> None:
     """0001, 0002, …: the number is the schema version."""
     assert list(range(1, len(migrations()) + 1)) == [number for number, _ in migrations()]
@@ -269,6 +287,10 @@ QUERIES = {
     "running": (SessionQuery(running=True), "sessions_may_run"),
     "failed": (SessionQuery(has_errors=True), "sessions_with_errors"),
 }
+
+
+SORTED = {f"by {sort}": (SessionQuery(sort=sort), f"sessions_by_{sort}") for sort in SESSION_SORTS}
+SORTED |= {f"{name} with a tag": (replace(query, tag="x"), index) for name, (query, index) in list(SORTED.items())[1:]}
 
 
 @pytest.fixture(params=[False, True], ids=["no statistics", "analyzed"])
@@ -318,6 +340,24 @@ def test_sessions_are_listed_in_index_order(skewed: SqliteStore, name: str, plac
     assert index in told
     assert "B-TREE" not in told
     assert ("start_ns<?" in told) == (place is not None)
+
+
+@pytest.mark.parametrize("place", [None, (7, "a")])
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("name", SORTED)
+def test_every_order_has_an_index(skewed: SqliteStore, name: str, up: bool, place: tuple[int, str] | None) -> None:
+    """Walked from the cursor on, both ways, without sorting."""
+    query, index = SORTED[name]
+    told = plan(skewed, *queries.listing("p", replace(query, ascending=up), place, 50))
+    assert index in told
+    assert "B-TREE" not in told
+    assert (f"{queries.SORTED_BY[query.sort]}{'>' if up else '<'}?" in told) == (place is not None)
+
+
+def test_a_few_sessions_with_a_tag_are_sorted(skewed: SqliteStore) -> None:
+    """Rather than that all sessions are walked to find them."""
+    told = plan(skewed, *queries.listing("p", SessionQuery(sort="cost", tag="x"), None, 50, few=True))
+    assert "PRIMARY KEY (project_id=? AND tag=?" in told
 
 
 def test_statistics_are_one_row(skewed: SqliteStore) -> None:

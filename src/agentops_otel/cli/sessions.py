@@ -17,7 +17,7 @@ from agentops_otel.cli.options import WHEN, moment
 from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
 from agentops_otel.records import EVENT_TYPES, Event, Failure, LLMCall, Session, Statistics, to_json
-from agentops_otel.store.base import EventQuery, SessionQuery, model_of
+from agentops_otel.store.base import SESSION_SORTS, EventQuery, SessionQuery, SessionSort, model_of
 
 STATES = ("success", "failure", "indeterminate", "running")
 SHOWN_AT_MOST = 2000
@@ -51,21 +51,33 @@ def sessions() -> None:
 @click.option("--tag", help="Only sessions with this tag.")
 @click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only sessions in this state.")
 @click.option("--since", callback=moment, metavar=WHEN, help="Only sessions started since: 2h, 3d, 2026-11-22.")
+@click.option("--model", help="Only sessions that called this model.")
+@click.option("--sort", type=click.Choice(SESSION_SORTS), default="start", show_default=True, help="Largest first, by.")
+@click.option("--reverse", is_flag=True, help="The smallest first.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @AS_JSON
 @on_store
 def list_sessions(
-    stored: Stored, tag: str | None, state: str | None, since: int | None, limit: int, as_json: bool
+    stored: Stored,
+    tag: str | None,
+    state: str | None,
+    since: int | None,
+    model: str | None,
+    sort: SessionSort,
+    reverse: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List sessions, the newest first."""
-    query = SessionQuery(tag=tag, since_ns=since, limit=limit + 1, **_state_filter(state))
+    filters: dict[str, Any] = {"tag": tag, "since_ns": since, "model": model, **_state_filter(state)}
+    query = SessionQuery(**filters, sort=sort, ascending=reverse, limit=limit + 1)
     found = stored.sessions(query)
     if as_json:
         show_array(to_json(session) for session in islice(found, limit))
         return
     listed = list(found)
     if not listed:
-        _say_nothing_found(stored, filtered=any(value is not None for value in (tag, state, since)))
+        _say_nothing_found(stored, filtered=any(value is not None for value in filters.values()))
         return
     from agentops_otel.text import sessions_table
 

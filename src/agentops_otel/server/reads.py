@@ -23,7 +23,7 @@ from agentops_otel.records import END_STATES, EVENT_TYPES, Event, EventType, Jso
 from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
-from agentops_otel.store.base import EventQuery, SessionQuery, Store, cursor_of
+from agentops_otel.store.base import EventQuery, SessionQuery, SessionSort, Store, cursor_of
 from agentops_otel.store.forgetting import forget_session
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
@@ -114,10 +114,13 @@ class Reads:
         max_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
         text: Annotated[str | None, Query(description="Part of the id, a tag, the reason or an agent's name.")] = None,
         id_prefix: str | None = None,
+        sort: Annotated[SessionSort, Query(description="What the largest comes first of.")] = "start",
+        ascending: Annotated[bool, Query(description="The smallest first instead.")] = False,
         limit: Annotated[int, Query(ge=1, le=MOST_SESSIONS)] = 50,
         cursor: str | None = None,
     ) -> Response:
-        """Sessions of the project, newest first. Every filter that is given must hold; `next_cursor` asks for more."""
+        """Sessions of the project, newest first unless sorted otherwise. Every filter that is given must hold;
+        `next_cursor` asks for more of the same order."""
         if end_state is not None and end_state not in END_STATE_NAMES:
             raise Refusal(400, f"end_state is {end_state!r}; it is one of {', '.join(END_STATES)}")
         query = SessionQuery(
@@ -133,6 +136,8 @@ class Reads:
             min_duration_ns=None if min_duration_ms is None else int(min_duration_ms * 1_000_000),
             max_duration_ns=None if max_duration_ms is None else int(max_duration_ms * 1_000_000),
             text=text or None,
+            sort=sort,
+            ascending=ascending,
             id_prefix=id_prefix or None,
             limit=limit,
             cursor=cursor,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
@@ -24,6 +24,12 @@ DEFAULT_PROJECT = "default"
 
 LARGE_FIELDS = ("params", "returns", "prompt", "completion", "logs", "details", "screenshot", "extra")
 """What an event has only where `EventQuery.payloads` asks for it."""
+
+
+SessionSort = Literal["start", "end", "duration", "cost", "tokens", "errors"]
+"""What sessions can be listed by."""
+
+SESSION_SORTS: tuple[SessionSort, ...] = get_args(SessionSort)
 
 
 class Appended(NamedTuple):
@@ -40,7 +46,9 @@ class SessionQuery:
     `since_ns` and `until_ns` bound the start of the session (inclusive, exclusive). `running` asks for sessions without
     an end whose processes still live. `min_duration_ns` and `max_duration_ns` bound how long it took, or has been going
     on, both inclusive. `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case.
-    `cursor` is the `next_cursor` of the page before; it is opaque.
+    `sort` says by what they are listed: the largest first, or the smallest if `ascending`; equal ones by id, which is
+    descending then. What is not known counts as 0; costs are compared as floats. `cursor` is the `next_cursor` of the
+    page before, in the same order; it is opaque.
     """
 
     tag: str | None = None
@@ -56,12 +64,16 @@ class SessionQuery:
     max_duration_ns: int | None = None
     text: str | None = None
     id_prefix: str | None = None
+    sort: SessionSort = "start"
+    ascending: bool = False
     limit: int = 50
     cursor: str | None = None
 
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise InvalidValueError(f"limit is {self.limit}; ask for at least 1")
+        if self.sort not in SESSION_SORTS:
+            raise InvalidValueError(f"sort is {self.sort!r}; choose one of {', '.join(SESSION_SORTS)}")
 
 
 def selects(query: SessionQuery, session: Session) -> bool:
@@ -112,24 +124,50 @@ def model_of(event: LLMCall) -> str | None:
     return event.model or event.request_model
 
 
-def cursor_of(record: Session | Event) -> str:
+def sort_value(session: Session, sort: SessionSort) -> int | float:
+    """What a session is listed by; 0 where that is not known."""
+    statistics = session.statistics
+    if sort == "cost":
+        return float(statistics.cost)
+    if sort == "tokens":
+        return statistics.prompt_tokens + statistics.completion_tokens
+    if sort == "errors":
+        return statistics.errors
+    times = {"start": session.init_timestamp, "end": session.end_timestamp, "duration": session.duration_ns}
+    return times[sort] or 0
+
+
+def is_after(session: Session, query: SessionQuery, place: Place) -> bool:
+    """Whether a session stands after this place in the listing that the query asks for."""
+    mine = (sort_value(session, query.sort), session.session_id)
+    if query.ascending:
+        return mine[0] > place[0] or (mine[0] == place[0] and mine[1] < place[1])
+    return mine[0] < place[0] or (mine[0] == place[0] and mine[1] > place[1])
+
+
+Place = tuple["int | float", str]
+"""Where a record stands in its listing: what it is listed by (an event by its start), and its id."""
+
+
+def cursor_of(record: Session | Event, sort: SessionSort = "start") -> str:
     """The place of a record in its listing, opaque: what comes after it is the next page."""
     if isinstance(record, Session):
-        place = [record.init_timestamp or 0, record.session_id]
+        place = [sort_value(record, sort), record.session_id, *([] if sort == "start" else [sort])]
     else:
         place = [record.init_timestamp, record.event_id]
     return urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str) -> tuple[int, str]:
-    """The start and id that `cursor_of` put in. Raises InvalidValueError on any other text."""
+def place_of(cursor: str, sort: SessionSort = "start") -> Place:
+    """What `cursor_of` put in. Raises InvalidValueError on any other text, and on a cursor of another order."""
     try:
-        start_ns, record_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(start_ns, int) and isinstance(record_id, str):
-            return start_ns, record_id
+        value, record_id, *more = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        numbers = (int, float) if sort == "cost" else int
+        if isinstance(value, numbers) and isinstance(record_id, str) and more == ([] if sort == "start" else [sort]):
+            return value, record_id
     except (ValueError, TypeError):
         pass
-    raise InvalidValueError(f"{cursor!r} is not a cursor of this store; start again without one")
+    raise InvalidValueError(f"{cursor!r} is not a cursor of this store and order; start again without one")
 
 
 @dataclass(frozen=True)
@@ -246,7 +284,7 @@ class Store(Protocol):
         ...
 
     def sessions(self, project_id: str, query: SessionQuery) -> Page[Session]:
-        """Sessions, newest start first, then id. `host_env` is left out."""
+        """Sessions in the order the query asks for, newest start first by default. `host_env` is left out."""
         ...
 
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:

@@ -20,9 +20,11 @@ from agentops_otel.store.base import (
     TotalsRow,
     chosen,
     cursor_of,
+    is_after,
     model_of,
     place_of,
     selects,
+    sort_value,
     without_host_env,
 )
 
@@ -53,13 +55,13 @@ class MemoryStore:
             return self._fold(project_id).session(session_id, self._clock(), project_id, self._liveness)
 
     def sessions(self, project_id: str, query: SessionQuery) -> Page[Session]:
-        """Sessions by start, newest first, then id; `host_env` is left out."""
+        """Sessions in the order of the query; `host_env` is left out."""
         found = self._selected(project_id, query)
         if query.cursor:
-            start_ns, session_id = place_of(query.cursor)
-            found = [session for session in found if _newest_first(session) > (-start_ns, session_id)]
+            place = place_of(query.cursor, query.sort)
+            found = [session for session in found if is_after(session, query, place)]
         page = [without_host_env(session) for session in found[: query.limit]]
-        return Page(page, cursor_of(page[-1]) if len(found) > query.limit else None)
+        return Page(page, cursor_of(page[-1], query.sort) if len(found) > query.limit else None)
 
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id."""
@@ -106,10 +108,9 @@ class MemoryStore:
     def _selected(self, project_id: str, query: SessionQuery) -> list[Session]:
         with self._lock:
             found = [self.session(project_id, session_id) for session_id in self._fold(project_id).session_ids()]
-            return sorted(
-                (one for one in found if one and selects(query, one) and self._has_model(one, query.model)),
-                key=_newest_first,
-            )
+            chosen = [one for one in found if one and selects(query, one) and self._has_model(one, query.model)]
+        chosen.sort(key=lambda one: (-sort_value(one, query.sort), one.session_id), reverse=query.ascending)
+        return chosen
 
     def _has_model(self, session: Session, model: str | None) -> bool:
         return model is None or model in self._by_model(session.project_id, session.session_id)
@@ -123,7 +124,3 @@ class MemoryStore:
             if model is not None:
                 sums[model] = sums.get(model, Statistics()) + Statistics.of(event)
         return sums
-
-
-def _newest_first(session: Session) -> tuple[int, str]:
-    return -(session.init_timestamp or 0), session.session_id

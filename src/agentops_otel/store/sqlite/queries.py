@@ -4,17 +4,15 @@ without ANALYZE it may take one that reads or sorts everything."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from agentops_otel.records import EXACT, plain_decimal
-from agentops_otel.store.base import EventQuery, SessionQuery, TotalsBy, TotalsRow
+from agentops_otel.store.base import EventQuery, Place, SessionQuery, SessionSort, TotalsBy, TotalsRow
 from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.appending import SELECT_EVENT
 from agentops_otel.store.sqlite.sessions import COUNTS, MODEL_COUNTS, marks, statistics_of
-
-Place = tuple[int, str]
-"""A start and an id: where a page ended."""
 
 Statement = tuple[str, list[Any]]
 """SQL and its values."""
@@ -25,23 +23,53 @@ DECIDED_BY_RECORD = ("running", "min_cost", "max_cost", "min_duration_ns", "max_
 _AFTER_ANY_TEXT = "\U0010ffff"
 
 
-def listing(project_id: str, query: SessionQuery, place: Place | None, limit: int) -> Statement:
-    """Sessions that the query may select, newest start first, then id; `base.selects` decides exactly."""
-    source, at = _source(query)
-    where, values = _where(project_id, query)
+SORTED_BY: dict[SessionSort, str] = {
+    "start": "start_ns",
+    "end": "end_ns",
+    "duration": "duration_ns",
+    "cost": "cost_usd",
+    "tokens": "tokens",
+    "errors": "errors",
+}
+"""The column of `sessions` for each order; each has an index with the project before it and the id after it."""
+
+FEW = 2000
+"""So many sessions are sorted rather than that all are walked in the order asked for."""
+
+
+def listing(project_id: str, query: SessionQuery, place: Place | None, limit: int, *, few: bool = False) -> Statement:
+    """Sessions that the query may select, in its order; `base.selects` decides exactly. `few`: there are not many with
+    its tag or model."""
+    source, at = _source(query, few)
+    where, values = _where(project_id, query, few)
+    by = f"{at if query.sort == 'start' else 's'}.{SORTED_BY[query.sort]}"
+    direction, opposite, past, after = ("ASC", "DESC", ">", "<") if query.ascending else ("DESC", "ASC", "<", ">")
     if place is not None:
-        where += f" AND {at}.start_ns <= ? AND ({at}.start_ns < ? OR {at}.session_id > ?)"
+        where += f" AND {by} {past}= ? AND ({by} {past} ? OR {at}.session_id {after} ?)"
         values += [place[0], *place]
     return (
-        f"{sessions.SELECT} FROM {source} WHERE {where} ORDER BY {at}.start_ns DESC, {at}.session_id LIMIT ?",
+        f"{sessions.SELECT} FROM {source} WHERE {where} ORDER BY {by} {direction}, {at}.session_id {opposite} LIMIT ?",
         [*values, limit],
     )
 
 
-def _source(query: SessionQuery) -> tuple[str, str]:
+def count_of_group(project_id: str, query: SessionQuery) -> Statement | None:
+    """How many sessions have the tag or model of the query, counted up to just above FEW; None if it has neither."""
+    if query.tag is not None:
+        group, value = "session_tags WHERE project_id = ? AND tag = ?", query.tag
+    elif query.model is not None:
+        group, value = "session_models INDEXED BY sessions_by_model WHERE project_id = ? AND model = ?", query.model
+    else:
+        return None
+    return f"SELECT count(*) FROM (SELECT 1 FROM {group} LIMIT {FEW + 1})", [project_id, value]
+
+
+def _source(query: SessionQuery, few: bool) -> tuple[str, str]:
     """What to walk, and the name of the table in it whose start and id give the order."""
     if query.id_prefix:
         return "sessions s INDEXED BY sqlite_autoindex_sessions_1", "s"
+    if query.sort != "start" and not few:
+        return f"sessions s INDEXED BY sessions_by_{query.sort}", "s"
     if query.tag is not None:
         return "session_tags t CROSS JOIN sessions s ON s.key = t.session", "t"
     if query.model is not None:
@@ -55,13 +83,13 @@ def _source(query: SessionQuery) -> tuple[str, str]:
     return "sessions s INDEXED BY sessions_by_start", "s"
 
 
-def _where(project_id: str, query: SessionQuery) -> Statement:
-    conditions = list(_conditions(project_id, query))
+def _where(project_id: str, query: SessionQuery, few: bool = True) -> Statement:
+    conditions = list(_conditions(project_id, query, few))
     return " AND ".join(text for text, _ in conditions), [value for _, given in conditions for value in given]
 
 
-def _conditions(project_id: str, query: SessionQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    _, at = _source(query)
+def _conditions(project_id: str, query: SessionQuery, few: bool) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    _, at = _source(query, few)
     yield f"{at}.project_id = ?", (project_id,)
     if query.since_ns is not None:
         yield f"{at}.start_ns >= ?", (query.since_ns,)
@@ -83,6 +111,10 @@ def _conditions(project_id: str, query: SessionQuery) -> Iterator[tuple[str, tup
         yield "s.cost_usd >= ?", (float(query.min_cost) - abs(float(query.min_cost)) * 1e-9,)
     if query.max_cost is not None:
         yield "s.cost_usd <= ?", (float(query.max_cost) + abs(float(query.max_cost)) * 1e-9,)
+    if query.min_duration_ns is not None:
+        yield "s.duration_ns >= ?", (query.min_duration_ns,)
+    if query.max_duration_ns is not None:
+        yield "s.duration_ns <= ?", (query.max_duration_ns,)
 
 
 _HAS_TAG = (
@@ -164,7 +196,8 @@ _MODEL_SUMS = ", ".join(f"sum(n.{name})" for name in MODEL_COUNTS) + ", sum(n.ll
 
 def totals(project_id: str, query: SessionQuery, by: TotalsBy, keys: str | None) -> Statement:
     """Sums over sessions by key. `keys` is a JSON list of row keys that stands for a filter SQL cannot decide."""
-    source, _ = _source(query)
+    query = replace(query, sort="start")
+    source, _ = _source(query, few=True)
     where, values = _where(project_id, query)
     if keys is not None:
         where, values = f"{where} AND s.key IN (SELECT value FROM json_each(?))", [*values, keys]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from agentops_otel.facts import SessionFacts, facts_from_json, facts_json
-from agentops_otel.fold import may_run, tags_of
+from agentops_otel.fold import ended_ns, may_run, tags_of
 from agentops_otel.records import STATISTICS_FIELDS, Statistics, decimal_text
 
 Row = tuple[Any, ...]
@@ -23,7 +23,10 @@ MODEL_COUNTS = tuple(name for name in COUNTS if name not in ("events", "tools", 
 SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
 """What `session_of` reads, from `sessions s`."""
 
-_COLUMNS = ("start_ns", "end_state", "may_run", "dropped", "facts", "twins", *COUNTS, "cost", "cost_usd")
+_COLUMNS = (
+    *("start_ns", "end_ns", "duration_ns", "end_state", "may_run", "dropped", "facts", "twins"),
+    *(*COUNTS, "tokens", "cost", "cost_usd"),
+)
 
 
 UNSETTLED, UNSETTLED_AGAIN = -1, -2
@@ -93,14 +96,18 @@ def update_twins(db: sqlite3.Connection, known: Known) -> None:
 
 def _values(known: Known) -> Row:
     facts, statistics = known.facts, known.statistics
+    start_ns, end_ns = known.place[0], ended_ns(facts) or 0
     return (
-        known.place[0],
+        start_ns,
+        end_ns,
+        max(0, (end_ns or facts.activity_ns or 0) - start_ns) if facts.start_ns is not None else 0,
         facts.end.state if facts.end else "Indeterminate",
         may_run(facts),
         sum(process.dropped for process in facts.processes.values()),
         _dumped(facts),
         known.twins,
         *(getattr(statistics, name) for name in COUNTS),
+        statistics.prompt_tokens + statistics.completion_tokens,
         decimal_text(statistics.cost),
         float(statistics.cost),
     )

@@ -31,6 +31,7 @@ from agentops_otel.store.base import (
     cursor_of,
     place_of,
     selects,
+    sort_value,
 )
 from agentops_otel.store.overview import TOP, Overview, OverviewQuery
 from agentops_otel.store.sqlite import appending, overview, queries, sessions, settling
@@ -134,11 +135,11 @@ class SqliteStore:
         return self._record(project_id, known._replace(facts=join(known.facts, environments)), self._clock())
 
     def sessions(self, project_id: str, query: SessionQuery) -> Page[Session]:
-        """Sessions by start, newest first, then id; `host_env` is left out."""
+        """Sessions in the order of the query; `host_env` is left out."""
         found: list[Session] = []
         for _, session in self._listed(project_id, query):
             if len(found) == query.limit:
-                return Page(found, cursor_of(found[-1]))
+                return Page(found, cursor_of(found[-1], query.sort))
             found.append(session)
         return Page(found)
 
@@ -176,12 +177,13 @@ class SqliteStore:
 
     def _listed(self, project_id: str, query: SessionQuery) -> Iterator[tuple[Known, Session]]:
         """Every session after the query's cursor that passes its filters, read in growing pages."""
-        place = place_of(query.cursor) if query.cursor else None
+        place = place_of(query.cursor, query.sort) if query.cursor else None
         size, now_ns = query.limit + 1, self._clock()
         self._settle(project_id)
+        few = self._has_few(project_id, query)
         while True:
             with self._connections.reading() as db:
-                rows = db.execute(*queries.listing(project_id, query, place, size)).fetchall()
+                rows = db.execute(*queries.listing(project_id, query, place, size, few=few)).fetchall()
             for row in rows:
                 known = sessions.session_of(row)
                 session = self._record(project_id, known, now_ns)
@@ -189,7 +191,15 @@ class SqliteStore:
                     yield known, session
             if len(rows) < size:
                 return
-            place, size = known.place, max(size, 1000)
+            place, size = (sort_value(session, query.sort), session.session_id), max(size, 1000)
+
+    def _has_few(self, project_id: str, query: SessionQuery) -> bool:
+        """Whether few sessions have the tag or the model that the query asks for, where that decides how to sort."""
+        counting = None if query.sort == "start" else queries.count_of_group(project_id, query)
+        if counting is None:
+            return False
+        with self._connections.reading() as db:
+            return int(db.execute(*counting).fetchone()[0]) <= queries.FEW
 
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
         """Events by start, then id, in chunks of one short read each: a slow consumer holds nothing open."""
