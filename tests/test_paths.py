@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from agentops_otel.paths import at, member
+from agentops_otel.paths import at, member, members, names
 
 
 class Loose(pydantic.BaseModel):
@@ -54,3 +54,17 @@ def test_path_finds_what_is_there(raw, path, found):
 def test_properties_of_models_are_not_fields():
     """A property may do anything; only what a response holds is read."""
     assert member(Loose(), "text") is None
+
+
+@pytest.mark.parametrize("raw", [{"a": 1, "b": None}, Loose(surprise=5), SimpleNamespace(a=1), [7, 8], "text", None])
+def test_members_are_what_member_finds(raw):
+    """Asked for several names, a value answers as if asked for each."""
+    get = members(raw)
+    names_of = ("a", "b", "0", "name", "surprise", "inner")
+    assert [get(name) for name in names_of] == [member(raw, name) for name in names_of]
+
+
+def test_names_are_those_of_what_is_there():
+    """None is not there; what only has attributes cannot be listed."""
+    found = [names(raw) for raw in ({"a": 1, "b": None}, Loose(surprise=5), SimpleNamespace(a=1), [1], None)]
+    assert found == [("a",), ("surprise", "name", "inner"), None, None, None]

@@ -26,7 +26,10 @@ def at(raw: object, path: str) -> Any:
     value: Any = raw
     if _kind(type(raw)) == "mapping" and path in value:
         return value[path]
-    for name, key, wanted in _steps(path):
+    steps = _steps(path)
+    if len(steps) == 1 and not steps[0][1]:
+        return member(value, path)
+    for name, key, wanted in steps:
         value = member(value, name)
         if key:
             value = _item(value, key, wanted)
@@ -50,6 +53,25 @@ def member(value: Any, name: str) -> Any:
         return getattr(value, name, None)
     except Exception:  # noqa: BLE001 - a property of a foreign object may raise anything; what cannot be read is unknown
         return None
+
+
+def members(value: Any) -> Callable[[str], Any]:
+    """`member` of one value, to be asked for several names: what it is made of is looked at once."""
+    kind = _kind(type(value))
+    if kind == "mapping":
+        return value.get  # type: ignore[no-any-return]
+    if kind == "model":
+        return _fields(value).get
+    return functools.partial(member, value)
+
+
+def names(value: Any) -> tuple[str, ...] | None:
+    """The names of the members of a mapping or a model that are not None; None where they cannot be listed."""
+    kind = _kind(type(value))
+    if kind not in ("mapping", "model"):
+        return None
+    held = value if kind == "mapping" else _fields(value)
+    return tuple([name for name, one in held.items() if one is not None])
 
 
 Kind = Literal["mapping", "model", "array", "scalar", "object"]
@@ -79,6 +101,12 @@ def _field(model: Any, name: str) -> Any:
         return found
     extra = getattr(model, "__pydantic_extra__", None)
     return extra.get(name) if extra else None
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    """The fields of a pydantic model, declared and extra."""
+    extra, declared = getattr(model, "__pydantic_extra__", None), model.__dict__
+    return {**extra, **declared} if extra else declared
 
 
 def _item(values: object, key: str, wanted: str) -> Any:

@@ -118,3 +118,23 @@ def test_this_sdk_allows_it():
     """The installed SDK keeps attributes as expected; a new one that does not turns this red, and nothing else."""
     assert deferred.is_possible()
     assert type(ended(dict)._attributes) is not BoundedAttributes
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"text": "x", "whole": 1, "part": 0.5, "flag": True},
+        {"texts": ["a", "b"], "none": (), "mixed": ["a", 1]},
+        {"": "a name that is none", "x": 1},
+        {"bytes": b"x", "nothing": None, "object": object, "map": {"a": [1]}},
+        {f"attribute {number}": "x" for number in range(200)},
+    ],
+    ids=["plain", "lists", "no name", "strange", "too many"],
+)
+@pytest.mark.parametrize("limits", [None, SpanLimits(max_attribute_length=1), SpanLimits(max_span_attributes=2)])
+def test_they_are_what_the_sdk_would_have_kept(attributes, limits):
+    """Set late or at once, an attribute has the same value, and as many are dropped."""
+    late = ended(lambda: attributes, limits)
+    at_once = TracerProvider(span_limits=limits).get_tracer("test").start_span("call", attributes={"own": 1})
+    at_once.set_attributes(attributes)
+    assert (dict(late.attributes), late.dropped_attributes) == (dict(at_once.attributes), at_once.dropped_attributes)

@@ -7,6 +7,7 @@ Source: opentelemetry-util-genai 1.3b0; semantic conventions, docs/gen-ai, and g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from agentops_otel.calls import Call
@@ -30,6 +31,7 @@ _FIELDS = {
     "server_port": "server.port",
 }
 """Fields of a Call that are written as they are."""
+_fields_of = attrgetter(*_FIELDS)
 
 
 def _texts(value: Any) -> list[str] | None:
@@ -82,7 +84,8 @@ _USAGE = {
     "image": genai.IMAGE_INPUT_TOKENS,
     "image_out": genai.IMAGE_OUTPUT_TOKENS,
 }
-_TOTALS = ("prompt_tokens", "completion_tokens")
+_TOTALS = (genai.INPUT_TOKENS, genai.OUTPUT_TOKENS)
+_usage_of = attrgetter(*_USAGE)
 
 
 def span_name(operation: str, model: object) -> str:
@@ -97,11 +100,9 @@ def opening(operation: str) -> Attributes:
 
 def attributes(call: Call, *, capture: bool) -> Attributes:
     """The attributes of a call. Without `capture` none of them holds text of a prompt, an answer or a tool."""
-    out: Attributes = {}
-    for name, key in _FIELDS.items():
-        value = getattr(call, name)
-        if value is not None:
-            out[key] = value
+    out: Attributes = {
+        key: value for key, value in zip(_FIELDS.values(), _fields_of(call), strict=True) if value is not None
+    }
     if call.stream:
         out["gen_ai.request.stream"] = True
     for name, value in call.params.items():
@@ -125,9 +126,8 @@ def attributes(call: Call, *, capture: bool) -> Attributes:
 def _usage(usage: Usage) -> Attributes:
     """Totals always where known, even 0; parts only where there are any, as util-genai does."""
     out: Attributes = {}
-    for name, key in _USAGE.items():
-        tokens = getattr(usage, name)
-        if tokens or (tokens == 0 and name in _TOTALS):
+    for key, tokens in zip(_USAGE.values(), _usage_of(usage), strict=True):
+        if tokens or (tokens == 0 and key in _TOTALS):
             out[key] = tokens
     written = (usage.cache_write or 0) + (usage.cache_write_1h or 0)
     if written:

@@ -12,13 +12,14 @@ Sources: the type definitions of the clients named at each shape, and the extrac
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
-from agentops_otel.paths import at
+from agentops_otel.paths import at, names
 from agentops_otel.records import USAGE_BUCKETS, Usage
 
 Place = Literal["inside", "outside", "either"]
@@ -127,7 +128,7 @@ def _cut(part: int, whole: int, name: str, doubts: list[str]) -> int:
 # --- shapes ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Shape:
     """Where one reporter puts its counts: each field is a tuple of paths, of which the first that answers is taken.
 
@@ -161,22 +162,44 @@ class Shape:
         """The usage in disjoint buckets; an empty one if `raw` is None or holds none of the counts."""
         if raw is None:
             return Counted(Usage())
-        write_1h = _first(raw, self.cache_write_1h)
+        seen = {part: read(raw, paths) for part, read, paths in _present(self, names(raw))}
+        get = seen.get
+        write_1h = get("cache_write_1h")
         return disjoint(
-            prompt=_plus(_first(raw, self.prompt), _first(raw, self.prompt_beside)),
-            completion=_plus(_first(raw, self.completion), _first(raw, self.completion_beside)),
-            total=_first(raw, self.total),
-            cache_read=_first(raw, self.cache_read),
-            cache_write=_every_write(_first(raw, self.cache_write), _first(raw, self.cache_write_5m), write_1h),
+            prompt=_plus(get("prompt"), get("prompt_beside")),
+            completion=_plus(get("completion"), get("completion_beside")),
+            total=get("total"),
+            cache_read=get("cache_read"),
+            cache_write=_every_write(get("cache_write"), get("cache_write_5m"), write_1h),
             cache_write_1h=write_1h,
-            audio_in=_less(_first(raw, self.audio_in), _first(raw, self.cached_audio)),
-            image=_less(_sum(raw, self.image), _sum(raw, self.cached_image)),
-            reasoning=_first(raw, self.reasoning),
-            audio_out=_first(raw, self.audio_out),
-            image_out=_sum(raw, self.image_out),
+            audio_in=_less(get("audio_in"), get("cached_audio")),
+            image=_less(get("image"), get("cached_image")),
+            reasoning=get("reasoning"),
+            audio_out=get("audio_out"),
+            image_out=get("image_out"),
             cache=self.cache,
             thinking=self.thinking,
         )
+
+
+_Read = Callable[[object, tuple[str, ...]], "int | None"]
+
+
+@functools.lru_cache(maxsize=256)
+def _present(shape: Shape, members: tuple[str, ...] | None) -> tuple[tuple[str, _Read, tuple[str, ...]], ...]:
+    """The parts that a payload with these members may have, how each is read, and where."""
+    found = []
+    for part in (one.name for one in fields(shape) if one.name not in ("cache", "thinking")):
+        paths: tuple[str, ...] = getattr(shape, part)
+        if members is not None:
+            paths = tuple(path for path in paths if path in members or _FIRST_STEP.split(path)[0] in members)
+        if paths:
+            found.append((part, _sum if part in _SUMMED else _first, paths))
+    return tuple(found)
+
+
+_FIRST_STEP = re.compile(r"[.\[]")
+_SUMMED = frozenset({"image", "cached_image", "image_out"})
 
 
 def _first(raw: object, paths: tuple[str, ...]) -> int | None:

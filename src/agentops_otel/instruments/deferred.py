@@ -51,20 +51,32 @@ class _Deferred(BoundedAttributes):
         make = state.get(_MAKE)
         if make is not None:
             with quietly("making the attributes of a model call"):
-                whole = BoundedAttributes(
-                    maxlen=self.maxlen,
-                    attributes={**state["_dict"], **make()},
-                    immutable=False,
-                    max_value_len=self.max_value_len,
-                )
-                state["_dict"] = whole._dict
-                state["dropped"] += whole.dropped
+                attributes = {**state["_dict"], **make()}
+                clean = _cleaned(attributes)
+                if clean is not None and self.max_value_len is None and len(clean) <= (self.maxlen or len(clean)):
+                    state["_dict"] = type(state["_dict"])(clean)
+                else:
+                    whole = BoundedAttributes(self.maxlen, attributes, False, self.max_value_len)
+                    state["_dict"] = whole._dict
+                    state["dropped"] += whole.dropped
             state.pop(_MAKE, None)
         self.__class__ = BoundedAttributes  # type: ignore[assignment]
         return state
 
 
 _MAKE = "_agentops_make"
+_PLAIN = frozenset({str, int, float, bool})
+
+
+def _cleaned(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The attributes as the SDK keeps them where that is plain to see, in a tenth of its time; else None."""
+    clean = {name: tuple(value) if type(value) is list else value for name, value in attributes.items()}
+    if "" in clean:
+        return None
+    for value in clean.values():
+        if type(value) not in _PLAIN and not (type(value) is tuple and all(type(one) is str for one in value)):
+            return None
+    return clean
 
 
 def set_attributes(span: Span, make: Make) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from agentops_otel.calls import Call
 from agentops_otel.instruments.shapes.hosts import provider_at
 from agentops_otel.instruments.spec import Getter, Operation, Origin, Provider, given
-from agentops_otel.paths import at
+from agentops_otel.paths import at, members
 
 _NOWHERE = Origin()
 _CALL_FIELDS = frozenset(f.name for f in fields(Call))
@@ -91,5 +91,14 @@ def _text(value: Any) -> str | None:
 
 
 def _read(getters: Mapping[str, Getter], raw: Any) -> dict[str, Any]:
-    found = {name: at(raw, get) if isinstance(get, str) else get(raw) for name, get in getters.items()}
-    return {name: value for name, value in found.items() if given(value)}
+    found, get = {}, members(raw)
+    for name, getter in getters.items():
+        if not isinstance(getter, str):
+            value = getter(raw)
+        elif "." in getter:
+            value = at(raw, getter)
+        else:
+            value = get(getter)
+        if value is not None and given(value):
+            found[name] = value
+    return found

@@ -5,10 +5,10 @@ Everything may be a mapping or an object of the client. Source: openai 3.54, typ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from agentops_otel.paths import at, member
+from agentops_otel.paths import at, member, members
 from agentops_otel.records import Json, Message
 from agentops_otel.values import loads
 
@@ -37,28 +37,29 @@ def _choice(choice: Any) -> Message:
 
 def message(raw: Any, role: str = "user") -> Message:
     """One message in the shape of the conventions."""
-    answered = member(raw, "tool_call_id")
-    content = member(raw, "content")
+    get = members(raw)
+    answered, content = get("tool_call_id"), get("content")
     if answered is not None:
         return {"role": "tool", "parts": [{"type": "tool_call_response", "id": answered, "response": plain(content)}]}
-    parts = [{"type": "reasoning", "content": text} for text in (_reasoning(raw),) if text]
-    parts += content_parts(content)
-    parts += [{"type": "refusal", "content": text} for text in (member(raw, "refusal"),) if text]
-    parts += [tool_call(one) for one in member(raw, "tool_calls") or ()]
-    legacy = member(raw, "function_call")
+    parts = content_parts(content)
+    reasoning, refusal, legacy, spoken = _reasoning(get), get("refusal"), get("function_call"), get("audio")
+    if reasoning:
+        parts.insert(0, {"type": "reasoning", "content": reasoning})
+    if refusal:
+        parts.append({"type": "refusal", "content": refusal})
+    parts += [tool_call(one) for one in get("tool_calls") or ()]
     if legacy is not None:
         parts.append(_called(None, legacy))
-    spoken = member(raw, "audio")
     if spoken is not None:
         parts.append(_spoken(spoken))
-    out: Message = {"role": member(raw, "role") or role, "parts": parts}
-    name = member(raw, "name")
+    out: Message = {"role": get("role") or role, "parts": parts}
+    name = get("name")
     return {**out, "name": name} if name else out
 
 
-def _reasoning(raw: Any) -> Any:
+def _reasoning(get: Callable[[str], Any]) -> Any:
     """Not OpenAI's own; DeepSeek, Groq, vLLM and OpenRouter have it."""
-    return member(raw, "reasoning_content") or member(raw, "reasoning")
+    return get("reasoning_content") or get("reasoning")
 
 
 def content_parts(content: Any) -> list[dict[str, Json]]:
@@ -194,7 +195,7 @@ class FoldedChoice:
     def add(self, delta: Any) -> None:
         """Take what a delta adds besides content."""
         self.role = member(delta, "role") or self.role
-        refusal, reasoning = member(delta, "refusal"), _reasoning(delta)
+        refusal, reasoning = member(delta, "refusal"), _reasoning(members(delta))
         if refusal:
             self.refusal_pieces.append(refusal)
         if isinstance(reasoning, str):
