@@ -112,6 +112,11 @@ def current(context: Context | None = None) -> ActiveSession | None:
     return _carried(context) or active.sole()
 
 
+def is_named(session: ActiveSession) -> bool:
+    """Whether the current context itself says that it is in this session."""
+    return otel_context.get_value(_SESSION) is session
+
+
 def _carried(context: Context) -> ActiveSession | None:
     """The active session that the baggage names. Where nobody has imported baggage, the context holds none."""
     baggage = sys.modules.get("opentelemetry.baggage")

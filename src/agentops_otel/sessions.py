@@ -169,8 +169,7 @@ class Session:
         self._ended_ns: int | None = None
         self._counts: Counter[str] = Counter()
         self._last: records.Session | None = None
-        self._before: otel_context.Context | None = None
-        self._inside: otel_context.Context | None = None
+        self._attached: list[context.attached] = []
         self.key = session_id
         self.root, self._span = self._start_root()
 
@@ -214,14 +213,13 @@ class Session:
 
     def activate(self) -> None:
         """Make the session current in this context, until it ends."""
-        self._before = otel_context.get_current()
-        self._inside = context.with_session(self, self._before)
-        otel_context.attach(self._inside)
+        attached = context.attached(context.with_session(self))
+        attached.__enter__()
+        self._attached.append(attached)
 
     def _deactivate(self) -> None:
-        if self._before is not None and otel_context.get_current() is self._inside:
-            otel_context.attach(self._before)
-        self._before = self._inside = None
+        while self._attached:
+            self._attached.pop().__exit__()
 
     @property
     def tracer(self) -> Tracer:
@@ -516,6 +514,9 @@ class Session:
             self._span.end()
 
     def __enter__(self) -> Session:
+        """Make the session current here too: a task or thread may not have the context that it was started in."""
+        if self._running and not context.is_named(self):
+            self.activate()
         return self
 
     def __exit__(
@@ -531,7 +532,7 @@ class Session:
         self.end_session("Failure", reason_of(error))
 
     async def __aenter__(self) -> Session:
-        return self
+        return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

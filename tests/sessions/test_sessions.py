@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import uuid
 from decimal import Decimal
@@ -228,6 +229,29 @@ def test_the_one_active_session_is_meant_where_the_context_says_nothing(recorded
     one.join()
     session.end_session()
     assert [event.name for event in recorded.events()] == ["from a thread"]
+
+
+def test_a_block_makes_its_session_current_wherever_it_runs(recorded: Recorded) -> None:
+    """A web framework starts a session in a handler and enters it in a background task, which has another context."""
+    init()
+    sessions = [agentops.start_session(tags=[name]) for name in ("thread", "context", "task")]
+
+    def work(session: agentops.Session) -> None:
+        with session:
+            agentops.record(agentops.ActionEvent(action_type=session.tags[0]))
+        agentops.record(agentops.ActionEvent(action_type="afterwards"))
+
+    async def task(session: agentops.Session) -> None:
+        async with session:
+            agentops.record(agentops.ActionEvent(action_type="task"))
+
+    one = threading.Thread(target=work, args=sessions[:1])
+    one.start()
+    one.join()
+    contextvars.Context().run(work, sessions[1])
+    contextvars.Context().run(asyncio.run, task(sessions[2]))
+    got = {one.tags[0]: [event.name for event in recorded.events(one.session_id)] for one in recorded.sessions()[1:]}
+    assert got == {"thread": ["thread"], "context": ["context"], "task": ["task"]}
 
 
 def test_with_two_sessions_and_no_context_a_warning_names_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
