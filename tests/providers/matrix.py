@@ -25,13 +25,13 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentops_otel.conventions import emit
 from agentops_otel.export import AgentOpsSpanExporter
 from agentops_otel.facts import EventFact
 from agentops_otel.instruments.registry import install
 from agentops_otel.records import Event, Failure, LLMCall, Usage
 from agentops_otel.testing import Body, ModelServer, Reply, Tokens, ToolRequest
 from agentops_otel.testing import Failure as Refusal
+from agentops_otel.values import type_name
 
 TOKENS = Tokens(1000, 50, cached=600, reasoning=20)
 TEXT = "Offline it is, in more chunks than one."
@@ -181,7 +181,9 @@ class AsyncReader(Reader):
 
     async def close(self) -> None:
         """By the method that it has."""
-        await getattr(self.stream, "aclose" if hasattr(self.stream, "aclose") else "close")()
+        closing = getattr(self.stream, "aclose" if hasattr(self.stream, "aclose") else "close")()
+        if inspect.isawaitable(closing):
+            await closing
 
     @asynccontextmanager
     async def entered(self) -> AsyncIterator[Any]:
@@ -418,7 +420,7 @@ def check_events(case: Case, events: Sequence[Event], error: BaseException | Non
             case.outcome.leaves
         ]
         assert [left] * len(calls) == [one.usage or UNKNOWN for one in calls]
-    raised = [] if error is None else [emit.error_type(error)]
+    raised = [] if error is None else [type_name(error)]
     assert raised * len(calls) == [one.error_type for one in errors]
     assert all(one.details and one.logs for one in errors)
 
@@ -500,15 +502,20 @@ def events_of(spans: Sequence[ReadableSpan]) -> list[Event]:
 
 # --- showing ---------------------------------------------------------------------------------------------------------
 
-_PER_REQUEST = re.compile(r"[0-9a-f]{8}\d{6}|\b1[0-9]{9}\b|127\.0\.0\.1:\d+|\b0x[0-9a-f]{6,}")
-"""Ids of the offline server, seconds of its clock, its port, and places in memory."""
+_PER_REQUEST = re.compile(
+    r"[0-9a-f]{8}\d{6}|\breq_[0-9a-f]{8}\b|\b1[0-9]{9}\b|127\.0\.0\.1:\d+|\b0x[0-9a-f]{6,}"
+    r"|\b\w{3}, \d\d \w{3} \d{4} [0-9:]{8} GMT\b"
+)
+"""Ids of the offline server, seconds and dates of its clock, its port, and places in memory."""
 
 
 def shown(value: Any, depth: int = 0) -> Any:
     """A value as the caller sees it, less what differs from request to request."""
     if isinstance(value, str):
         return _PER_REQUEST.sub("…", value)
-    if isinstance(value, (int, float, bytes, type(None), type)):
+    if isinstance(value, bytes):
+        return ["bytes", shown(value.decode(errors="replace"))]
+    if isinstance(value, (int, float, type(None), type)):
         return shown(str(value)) if isinstance(value, int) and value > 10**9 else value
     if depth > 12:
         return "…"

@@ -46,7 +46,7 @@ FRAMEWORKS = frozenset(
 """What stands in a provider attribute although it makes no model calls: the framework that wrote the span."""
 
 FINISH_REASONS = {
-    "stop": ("end_turn", "stop_sequence", "complete", "completed", "eos", "eos_token", "finished", "end"),
+    "stop": ("end_turn", "stop_sequence", "complete", "completed", "eos", "eos_token", "finished", "finish", "end"),
     "length": ("max_tokens", "max_output_tokens", "model_length", "max_length", "context_length_exceeded"),
     "tool_call": ("tool_calls", "tool_use", "function_call", "tool-calls", "tool"),
     "content_filter": (

@@ -13,7 +13,7 @@ from typing import Any
 
 from agentops_otel.guard import quietly
 
-ROOTS = ("openai", "anthropic", "groq")
+ROOTS = ("openai", "anthropic", "groq", "botocore", "aiobotocore")
 """The top-level packages of all providers; a test compares them with the registry."""
 
 

@@ -30,7 +30,7 @@ from agentops_otel.conventions import emit
 from agentops_otel.conventions.exceptions import record_failure
 from agentops_otel.guard import quietly
 from agentops_otel.instruments import deferred, watchers
-from agentops_otel.instruments.spec import Operation, Provider
+from agentops_otel.instruments.spec import Operation, Provider, Route
 from agentops_otel.instruments.taken import Taken, call_of
 
 _IN_CALL = "agentops_otel.in_call"
@@ -89,7 +89,9 @@ class Tower:
         flight.land()
 
 
-def watched(original: Any, provider: Provider, operation: Operation, tower: Tower, *, prepares: bool = False) -> Any:
+def watched(
+    original: Any, provider: Provider, operation: Operation | Route, tower: Tower, *, prepares: bool = False
+) -> Any:
     """`original` as a function that records each of its calls."""
     names = _positional_names(original)
     departs_later = prepares or _only_prepares(original)
@@ -97,8 +99,15 @@ def watched(original: Any, provider: Provider, operation: Operation, tower: Towe
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not tower.is_open or is_recorded_elsewhere(otel_context.get_current()):
             return wrapped(*args, **kwargs)
-        asked = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
-        flight = Flight(tower, provider, operation, instance, asked)
+        asked: Mapping[str, Any] = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
+        chosen: Operation | None
+        if isinstance(operation, Operation):
+            chosen = operation
+        else:
+            chosen, asked = _routed(operation, instance, asked)
+            if chosen is None:
+                return wrapped(*args, **kwargs)
+        flight = Flight(tower, provider, chosen, instance, asked)
         try:
             if departs_later:
                 result = wrapped(*args, **kwargs)
@@ -111,6 +120,14 @@ def watched(original: Any, provider: Provider, operation: Operation, tower: Towe
         return flight.hand_over(result)
 
     return wrapt.FunctionWrapper(original, call)
+
+
+def _routed(route: Route, instance: Any, asked: Mapping[str, Any]) -> tuple[Operation | None, Mapping[str, Any]]:
+    with quietly("telling what is called"):
+        found = route(instance, asked)
+        if found is not None:
+            return found
+    return None, asked
 
 
 def collecting(original: Any, tower: Tower) -> Any:
@@ -204,11 +221,9 @@ class Flight(Taken):
     def hand_over(self, result: Any) -> Any:
         """What the caller gets: the value itself, after landing; or the result, watched until its end."""
         with quietly("watching the result of a model call"):
-            within = self.provider.streams_within.get(type(result).__name__)
-            if within is not None:
-                setattr(result, within, self.hand_over(getattr(result, within)))
+            if self._is_exchanged(result):
                 return result
-            kind = watchers.kind_of(type(result), self.provider.raw)
+            kind = watchers.kind_of(type(result), self.provider)
             if kind == "value":
                 self.land(result)
                 return result
@@ -218,6 +233,19 @@ class Flight(Taken):
                 self._source = result
             return watchers.watch(kind, result, self)
         return result
+
+    def _is_exchanged(self, result: Any) -> bool:
+        """Whether the result only holds what is to be watched: that is exchanged in it, and the result stays itself."""
+        provider, held, cls = self.provider, self.operation.holds, type(result).__name__
+        if held is not None and self.head is None and isinstance(result, dict) and held in result:
+            self.head = result.copy()
+            result[held] = self.hand_over(result[held])
+        elif cls in provider.streams_within:
+            within = provider.streams_within[cls]
+            setattr(result, within, self.hand_over(getattr(result, within)))
+        else:
+            return False
+        return True
 
     def _lands_raw(self, raw: Any) -> bool:
         """Land with a raw response that is complete, so that it can be handed over as it is; False if it is not."""
@@ -239,6 +267,14 @@ class Flight(Taken):
             except Exception as error:
                 with quietly("reading a chunk of a model's answer"):
                     raise error
+
+    def see_bytes(self, piece: bytes, *, is_last: bool) -> None:
+        """Take note of a piece of a body; the call ends with the last one."""
+        if not isinstance(self.body, bytearray):
+            self.body = bytearray()
+        self.body += piece
+        if is_last:
+            self.land()
 
     def see_body(self, raw: Any) -> None:
         """Take note of a raw response, as far as its body has been read."""
@@ -295,6 +331,9 @@ class _Collector:
 
     def see(self, chunk: Any) -> None:
         """A manager has no chunks of its own."""
+
+    def see_bytes(self, piece: bytes, *, is_last: bool) -> None:
+        """Nor has it a body."""
 
     def see_body(self, raw: Any) -> None:
         """Nor is it a raw response."""

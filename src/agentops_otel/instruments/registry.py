@@ -18,7 +18,7 @@ from agentops_otel.guard import quietly
 from agentops_otel.instruments.driver import Tower, collecting, silenced, watched
 from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider
 
-NAMES = ("openai", "anthropic", "groq")
+NAMES = ("openai", "anthropic", "groq", "bedrock", "aiobotocore")
 """Every provider, by the name of its module in this package."""
 
 State = Literal["waiting", "active", "missing", "skipped"]

@@ -40,6 +40,15 @@ def _items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
+def first_of(*paths: str) -> Callable[[Any], Any]:
+    """A getter of what is at the first path that has anything."""
+
+    def read(raw: Any) -> Any:
+        return next((found for path in paths if (found := at(raw, path)) is not None), None)
+
+    return read
+
+
 def counted(shape: Shape, path: str = "usage") -> Callable[[Any], Usage]:
     """A getter of the usage that `shape` finds at `path`."""
     return lambda raw: shape.count(at(raw, path)).usage
@@ -82,8 +91,10 @@ class Operation:
     """One kind of model call. Keys of `request` and `response` are fields, params or facts of `Call`.
 
     Readers and getters get the keyword arguments (positional ones are named first) or the response; `fold` makes a
-    response out of chunks, in the shape that `response` and `messages_out` read. `streams` says that the arguments ask
-    for a stream.
+    response out of chunks, in the shape that `response` and `messages_out` read.
+
+    Where the client returns a mapping that `holds` a stream or an unread body under a key, that is watched in its
+    place, and what came through it stands under the same key of the response that is read.
     """
 
     name: str
@@ -97,6 +108,7 @@ class Operation:
     output_type: Callable[[Any], str | None] = no_messages
     fold: Fold | None = None
     model: str = "model"
+    holds: str | None = None
 
     @functools.cached_property
     def opening(self) -> Mapping[str, str]:
@@ -104,16 +116,21 @@ class Operation:
         return emit.opening(self.name)
 
 
+Route = Callable[[Any, Mapping[str, Any]], tuple[Operation, Mapping[str, Any]] | None]
+"""(instance, arguments) -> the operation and the arguments that it reads; None for what is no model call."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One function to watch: the module that defines it (or names it early), the path in it, and what it does.
 
-    One that `prepares` makes a manager, and the call begins when that is entered.
+    A function that does many things has a route. One that `prepares` makes a manager, and the call begins when that is
+    entered.
     """
 
     module: str
     path: str
-    operation: Operation
+    operation: Operation | Route
     prepares: bool = False
 
 
@@ -141,7 +158,8 @@ class Provider:
 
     `origin` is read on the caller's path, so it only takes references. `tested` is the range of versions of
     `distribution` that the tests run with. `streams_within` names classes of the client that iterate over a stream that
-    they hold, and the attribute that holds it: that stream is watched in its place.
+    they hold, and the attribute that holds it: that stream is watched in its place. `kinds` names classes whose
+    methods do not tell what they are: an "iterable" (a stream that is no iterator), a "body" that is read as bytes.
     """
 
     name: str
@@ -153,3 +171,4 @@ class Provider:
     raw: RawResponse | None = None
     own_tracer: OwnTracer | None = None
     streams_within: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ _CALL_FIELDS = frozenset(f.name for f in fields(Call))
 class Taken:
     """References to the caller's objects, from which a Call is read later.
 
-    `body` stands for the response where only its bytes are known.
+    `body` stands for the response where only its bytes are known, `head` is the mapping that held it.
     """
 
     provider: Provider
@@ -30,7 +30,8 @@ class Taken:
     asked: Mapping[str, Any]
     origin: Origin = _NOWHERE
     response: Any = None
-    body: bytes | None = None
+    body: bytes | bytearray | None = None
+    head: Mapping[str, Any] | None = None
     started_s: float = 0.0
     first_chunk_s: float | None = None
 
@@ -39,6 +40,8 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     """The call that was taken. Reads only; without `capture` the messages are not even looked at."""
     operation, asked = taken.operation, taken.asked
     response = taken.response if taken.body is None else _document(taken.body)
+    if taken.head is not None:
+        response = {**taken.head, operation.holds: response}
     call = Call(operation=operation.name, provider=taken.provider.name, api=operation.api)
     call.params = _read(operation.request, asked)
     call.request_model = _text(at(asked, operation.model))
@@ -56,7 +59,7 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     return call
 
 
-def _document(body: bytes) -> Any:
+def _document(body: bytes | bytearray) -> Any:
     """The JSON of a body; None if it is none."""
     try:
         return json.loads(body)

@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 
 from agentops_otel import context as sessions
 from agentops_otel.guard import quietly
-from agentops_otel.instruments.spec import RawResponse
+from agentops_otel.instruments.spec import Provider
 
 
 class Watching(Protocol):
@@ -34,6 +34,10 @@ class Watching(Protocol):
 
     def hand_over(self, result: Any) -> Any:
         """The result led to another; what the caller gets of it."""
+        ...
+
+    def see_bytes(self, piece: bytes, *, is_last: bool) -> None:
+        """The caller has read a piece of a body."""
         ...
 
     def see_body(self, raw: Any) -> None:
@@ -76,19 +80,23 @@ _MOST_KINDS = 1000
 """Programs that make classes as they go must not grow the table for ever."""
 
 
-def kind_of(cls: type, raw: RawResponse | None) -> str:
+def kind_of(cls: type, provider: Provider | None) -> str:
     """What instances of a class are: "value", or a key of the watchers."""
     kind = _KINDS.get(cls)
     if kind is None:
-        kind = _kind_by_methods(cls, raw)
+        kind = _kind_by_methods(cls, provider)
         if len(_KINDS) < _MOST_KINDS:
             _KINDS[cls] = kind
     return kind
 
 
-def _kind_by_methods(cls: type, raw: RawResponse | None) -> str:
-    if raw is not None and raw.matches(cls):
+def _kind_by_methods(cls: type, provider: Provider | None) -> str:
+    if provider is not None and provider.raw is not None and provider.raw.matches(cls):
         return "raw"
+    if provider is not None and cls.__name__ in provider.kinds:
+        return provider.kinds[cls.__name__]
+    if hasattr(cls, "__anext__") and hasattr(cls, "__next__"):
+        return "stream for both"
     for method, kind in _BY_METHOD:
         if hasattr(cls, method):
             return kind
@@ -193,7 +201,7 @@ class _Watched(_Proxy):  # type: ignore[misc]
         except BaseException as error:
             flight.land(error=error)
             raise
-        return self if entered is self.__wrapped__ else flight.hand_over(entered)
+        return self if entered is self.__wrapped__ else self._self_entered(entered)
 
     def __exit__(self, *exc_info: Any) -> Any:
         try:
@@ -209,13 +217,17 @@ class _Watched(_Proxy):  # type: ignore[misc]
         except BaseException as error:
             flight.land(error=error)
             raise
-        return self if entered is self.__wrapped__ else flight.hand_over(entered)
+        return self if entered is self.__wrapped__ else self._self_entered(entered)
 
     async def __aexit__(self, *exc_info: Any) -> Any:
         try:
             return await self.__wrapped__.__aexit__(*exc_info)
         finally:
             self._self_leave()
+
+    def _self_entered(self, entered: Any) -> Any:
+        """What the caller gets in a block that is not the manager itself."""
+        return self._self_flight.hand_over(entered)
 
     def _self_leave(self) -> None:
         """The caller is done with it. What went wrong in the caller's own block is no failure of the call."""
@@ -246,11 +258,15 @@ async def _afterwards(source: Any, action: Callable[[], None]) -> Any:
         action()
 
 
-class _WatchedStream(_Watched):
-    """An iterator over chunks. Leaving a loop early does not end it: the caller may read on."""
+class _WatchedIterable(_Watched):
+    """Chunks, one after the other. Leaving a loop early does not end it: the caller may read on."""
 
     def __iter__(self) -> Iterator[Any]:
         return _chunks(iter(self.__wrapped__), self._self_flight)
+
+
+class _WatchedStream(_WatchedIterable):
+    """An iterator over chunks."""
 
     def __next__(self) -> Any:
         flight = self._self_flight
@@ -314,6 +330,85 @@ async def _async_chunks(source: AsyncIterator[Any], flight: Watching) -> AsyncIt
     flight.land()
 
 
+class _WatchedStreamForBoth(_WatchedStream, _WatchedAsyncStream):
+    """A stream that is read either way."""
+
+
+class _WatchedBody(_Watched):
+    """A body whose bytes the caller reads, by calls that block or are awaited.
+
+    What the client's class makes of `read` (lines, chunks, iteration) is run on this object, so that it reads through
+    it. What the body lets into a block is its raw stream, which is read in the same way; aiohttp's has a reader within.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _BY_READING:
+            return types.MethodType(getattr(type(self.__wrapped__), name), self)
+        found = super().__getattr__(name)
+        if name == "content":
+            return _WatchedBody(found, self._self_flight)
+        return _noting(found, self._self_flight) if name in _READS else found
+
+    def __iter__(self) -> Any:
+        return type(self.__wrapped__).__iter__(self)
+
+    def __next__(self) -> Any:
+        return type(self.__wrapped__).__next__(self)
+
+    def __aiter__(self) -> Any:
+        return type(self.__wrapped__).__aiter__(self)
+
+    def __anext__(self) -> Any:
+        return type(self.__wrapped__).__anext__(self)
+
+    def _self_entered(self, entered: Any) -> Any:
+        return _WatchedBody(entered, self._self_flight)
+
+
+_BY_READING = frozenset({"iter_chunks", "iter_lines"})
+_READS = frozenset({"read", "readinto", "readlines"})
+
+
+def _noting(method: Callable[..., Any], flight: Watching) -> Callable[..., Any]:
+    """`method`, whose bytes are noted."""
+
+    @functools.wraps(method)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = method(*args, **kwargs)
+        except BaseException as error:
+            flight.land(error=error)
+            raise
+        if inspect.isawaitable(result):
+            return _noted(result, args, flight)
+        _note(result, args, flight)
+        return result
+
+    return run
+
+
+async def _noted(source: Any, args: tuple[Any, ...], flight: Watching) -> Any:
+    try:
+        result = await source
+    except BaseException as error:
+        flight.land(error=error)
+        raise
+    _note(result, args, flight)
+    return result
+
+
+def _note(result: Any, args: tuple[Any, ...], flight: Watching) -> None:
+    """The last piece is what was read without a limit, or nothing where something was asked for."""
+    with quietly("reading the body of a model's answer"):
+        limit: Any = args[0] if args else None
+        if isinstance(result, int):  # into a buffer
+            flight.see_bytes(bytes(memoryview(limit)[:result]), is_last=not result)
+            return
+        piece = b"".join(result) if isinstance(result, list) else bytes(result)
+        is_whole = isinstance(result, list) or limit is None or limit == -1
+        flight.see_bytes(piece, is_last=is_whole or (not piece and limit != 0))
+
+
 class _WatchedAwaitable(_Watched):
     """An awaitable that is no coroutine."""
 
@@ -344,8 +439,11 @@ _WATCHERS: dict[str, Callable[[Any, Any], Any]] = {
     "generator": _generator,
     "async generator": _async_generator,
     "awaitable": _WatchedAwaitable,
+    "iterable": _WatchedIterable,
     "stream": _WatchedStream,
     "async stream": _WatchedAsyncStream,
+    "stream for both": _WatchedStreamForBoth,
+    "body": _WatchedBody,
     "manager": _Watched,
     "raw": _WatchedRaw,
 }

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import socket
 import sys
@@ -28,13 +29,35 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
 
-from agentops_otel.testing import anthropic_wire, groq_wire, openai_wire
+from agentops_otel.testing import anthropic_wire, bedrock_wire, groq_wire, openai_wire
 from agentops_otel.testing.openai_wire import Endpoint, error_body
 from agentops_otel.testing.replies import Answer, Body, Event, Failure, Reply, Scripted, answer_to
 
-ENDPOINTS: dict[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS, **groq_wire.ENDPOINTS}
+ENDPOINTS: dict[str, Endpoint] = {
+    **openai_wire.ENDPOINTS,
+    **anthropic_wire.ENDPOINTS,
+    **groq_wire.ENDPOINTS,
+    **bedrock_wire.ENDPOINTS,
+}
 """What is served, by path."""
+
+_PATTERNS = [
+    (re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), endpoint)
+    for path, endpoint in ENDPOINTS.items()
+    if "{" in path
+]
+
+
+def endpoint_at(path: str) -> tuple[Endpoint | None, dict[str, str]]:
+    """What is served at a path, and what stands in it where the endpoint has names."""
+    for pattern, endpoint in _PATTERNS:
+        found = pattern.fullmatch(path)
+        if found is not None:
+            return endpoint, {name: unquote(value) for name, value in found.groupdict().items()}
+    return ENDPOINTS.get(path), {}
+
 
 _LOOK_EVERY_S = 0.02
 """How long `close` may go unnoticed by a thread that waits."""
@@ -51,7 +74,7 @@ class Request:
 
 
 class ModelServer:
-    """A model provider on loopback that speaks the wires of OpenAI, Anthropic and Groq; a context manager.
+    """A model provider on loopback that speaks the wires of many providers (`ENDPOINTS`); a context manager.
 
     Requests are served concurrently, each connection by a thread. `close` ends them all; it is idempotent.
     """
@@ -179,8 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         path = self.path.split("?")[0]
         headers = {name.lower(): value for name, value in self.headers.items()}
+        endpoint, named = endpoint_at(path)
+        if named and isinstance(body, dict):
+            body = {**named, **body}
         reply, reply_id = self.server.owner._reply_to(Request(self.command, path, headers, body))
-        endpoint = ENDPOINTS.get(path)
         if isinstance(reply, Body):
             self._send(reply.status, reply.content, reply.content_type)
         elif isinstance(reply, Failure):
@@ -196,12 +221,12 @@ class _Handler(BaseHTTPRequestHandler):
         asked = endpoint.read(body)
         answer = answer_to(asked, reply, reply_id, int(time.time()))
         if asked.stream:
-            self._send_stream(_events(endpoint, body, answer, reply), reply)
+            self._send_stream(endpoint, _events(endpoint, body, answer, reply), reply)
             return
         if reply.hold is not None:
             self._wait(reply.hold)
         content = json.dumps(endpoint.plain(body, answer)).encode()
-        self._send(200, content, cut=reply.cut_after is not None)
+        self._send(200, content, headers=endpoint.headers(answer), cut=reply.cut_after is not None)
 
     def _send_failure(self, failure: Failure, endpoint: Endpoint | None) -> None:
         body = (endpoint.error if endpoint else error_body)(failure)
@@ -221,15 +246,15 @@ class _Handler(BaseHTTPRequestHandler):
         if cut:
             self._hang_up()
 
-    def _send_stream(self, events: Iterator[Event], reply: Reply) -> None:
-        self._head(200, {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"})
+    def _send_stream(self, endpoint: Endpoint, events: Iterator[Event], reply: Reply) -> None:
+        self._head(200, {"content-type": endpoint.content_type, "transfer-encoding": "chunked"})
         for index, event in enumerate(events):
             if reply.hold is not None and index == reply.hold_after:
                 self._wait(reply.hold)
             if index == reply.cut_after:
                 self._hang_up()
                 return
-            self._send_chunk(_sse(event))
+            self._send_chunk(endpoint.framed(event))
         self._send_chunk(b"")
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
@@ -259,9 +284,3 @@ def _events(endpoint: Endpoint, body: dict[str, Any], answer: Answer, reply: Rep
         yield event
     if endpoint.done is not None:
         yield endpoint.done
-
-
-def _sse(event: Event) -> bytes:
-    name = f"event: {event.name}\n" if event.name else ""
-    data = event.data if isinstance(event.data, str) else json.dumps(event.data)
-    return f"{name}data: {data}\n\n".encode()

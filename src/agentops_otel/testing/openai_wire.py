@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,24 @@ def error_body(failure: Failure) -> Json:
     return {"error": {"message": failure.message or message, "type": kind, "param": None, "code": failure.code or code}}
 
 
+def sse(event: Event) -> bytes:
+    """An event of a stream of server-sent events."""
+    name = f"event: {event.name}\n" if event.name else ""
+    data = event.data if isinstance(event.data, str) else json.dumps(event.data)
+    return f"{name}data: {data}\n\n".encode()
+
+
+def _no_headers(answer: Answer) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """How one path is read and answered. `done` is what ends a stream, `failed` the event that tells an error, `error`
-    the body of an HTTP error."""
+    the body of an HTTP error, `framed` an event as bytes, `headers` what an answer has besides those of HTTP.
+
+    A path may have names in braces, "/model/{model}/converse": what stands there is put into the body that is read.
+    """
 
     read: Callable[[Json], Asked]
     plain: Callable[[Json, Answer], Json]
@@ -43,6 +57,9 @@ class Endpoint:
     failed: Event
     done: Event | None = None
     error: Callable[[Failure], Json] = error_body
+    framed: Callable[[Event], bytes] = sse
+    content_type: str = "text/event-stream; charset=utf-8"
+    headers: Callable[[Answer], Mapping[str, str]] = _no_headers
 
 
 def pieces(text: str) -> list[str]:
