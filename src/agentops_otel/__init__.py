@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         start_session,
         stop_instrumenting,
     )
+    from agentops_otel.errors import BudgetExceeded
     from agentops_otel.events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent
     from agentops_otel.export import AgentOpsSpanExporter
     from agentops_otel.processor import AgentOpsSpanProcessor
@@ -47,6 +48,7 @@ _ROOMS = {
         "Client init configure start_session end_session end_all_sessions record add_tags set_tags get_session "
         "get_analytics get_api_key set_api_key set_parent_key stop_instrumenting create_agent"
     ),
+    "errors": "BudgetExceeded",
     "events": "Event ActionEvent LLMEvent ToolEvent ErrorEvent",
     "export": "AgentOpsSpanExporter",
     "processor": "AgentOpsSpanProcessor",
@@ -61,6 +63,7 @@ __all__ = [
     "ActionEvent",
     "AgentOpsSpanExporter",
     "AgentOpsSpanProcessor",
+    "BudgetExceeded",
     "Client",
     "Configuration",
     "EndState",

@@ -125,6 +125,11 @@ def _carried(context: Context) -> ActiveSession | None:
     return active.get(carried) if isinstance(carried, str) else None
 
 
+def entered() -> ActiveSession | None:
+    """The session that the current context was made for, even if it has ended."""
+    return otel_context.get_current().get(_SESSION)  # type: ignore[return-value]
+
+
 def agent(context: Context | None = None) -> Agent | None:
     """The current agent, None outside of any."""
     found = otel_context.get_value(_AGENT, context)

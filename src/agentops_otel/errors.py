@@ -3,6 +3,7 @@
     AgentOpsError
     ├── ConfigurationError        a setting has a value that cannot be used         (also a ValueError)
     ├── InvalidValueError         an argument of a call cannot be used              (also a ValueError)
+    ├── BudgetExceeded            a session has spent its budget: the model call was not made
     ├── DecodeError               bytes from outside are not what they claim to be  (also a ValueError)
     ├── DeliveryError             a server did not take records; they may be sent again
     ├── SessionNotFoundError      no session has that id, or several share a prefix (also a LookupError)
@@ -12,10 +13,17 @@
         ├── StoreFullError        the disk is full
         └── StoreVersionError     the file was written by a newer version
 
-Each message names the value and the remedy.
+Each message names the value and the remedy. `BudgetExceeded` is the one that reaches a program at a call of another
+library: its user asked for it.
 """
 
 from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class AgentOpsError(Exception):
@@ -28,6 +36,23 @@ class ConfigurationError(AgentOpsError, ValueError):
 
 class InvalidValueError(AgentOpsError, ValueError):
     """An argument of a call cannot be used."""
+
+
+class BudgetExceeded(AgentOpsError):
+    """A session has spent its budget, or nobody knows what a call will cost: the call was not made.
+
+    `budget` and `spent` are US dollars; `unpriced` counts the calls of the session without a known price.
+    """
+
+    def __init__(self, message: str, *, session_id: str, budget: Decimal, spent: Decimal, unpriced: int) -> None:
+        super().__init__(message)
+        self.session_id = session_id
+        self.budget = budget
+        self.spent = spent
+        self.unpriced = unpriced
+
+    def __reduce__(self) -> Any:
+        return functools.partial(BudgetExceeded, **vars(self)), self.args
 
 
 class DecodeError(AgentOpsError, ValueError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -10,15 +11,17 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel import host
 from agentops_otel import settings as options
-from agentops_otel.errors import ConfigurationError
+from agentops_otel.budget import budgets
+from agentops_otel.errors import ConfigurationError, StoreError
 from agentops_otel.guard import strict, warn_once
+from agentops_otel.records import Spent, Statistics, total
 from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
 
 if TYPE_CHECKING:
     from agentops_otel.facts import Fact
     from agentops_otel.pricing import Pricer
-    from agentops_otel.records import LLMCall, Session
+    from agentops_otel.records import Session
     from agentops_otel.sinks.base import Sink
 
 
@@ -35,16 +38,20 @@ class AgentOpsSpanExporter(SpanExporter):
         self._settings = (settings or options.from_environment()).replace(**given)
         self._sink = sink
         self._pricer: Pricer | None = None
+        self.file = self._settings.db_path() if sink is None else None
+        """The file of the embedded store, where that is the sink."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Translate and deliver; FAILURE if the sink did not take them, so that a caller may try again."""
         try:
-            self._open().append(self.facts(spans))
+            self.open().append(self.facts(spans))
         except Exception as error:
             if strict():
                 raise
             warn_once(f"could not record {len(spans)} spans: {error}", exc_info=error)
             return SpanExportResult.FAILURE
+        if budgets:
+            budgets.stored(spans, self)
         return SpanExportResult.SUCCESS
 
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
@@ -54,12 +61,12 @@ class AgentOpsSpanExporter(SpanExporter):
         from agentops_otel.spans import from_sdk
         from agentops_otel.translate import translate
 
-        price = self._priced()
+        price = self._pricing().priced
         facts = [fact for span in belonging(map(from_sdk, spans)) for fact in translate(span, price=price)]
         return facts if self._settings.capture_content != "none" else facts_without_content(facts)
 
-    def _priced(self) -> Callable[[LLMCall], LLMCall]:
-        """Prices by the user's table and genai-prices; a table that cannot be read is told once and left out."""
+    def _pricing(self) -> Pricer:
+        """The user's table and genai-prices; a table that cannot be read is told once and left out."""
         if self._pricer is None:
             from agentops_otel.pricing import Pricer, PriceTable
 
@@ -69,9 +76,10 @@ class AgentOpsSpanExporter(SpanExporter):
             except ConfigurationError as error:
                 warn_once(f"{error}; calls are priced without it")
             self._pricer = Pricer(own)
-        return self._pricer.priced
+        return self._pricer
 
-    def _open(self) -> Sink:
+    def open(self) -> Sink:
+        """The sink, by default the embedded store; nothing is read or made before it is used."""
         if self._sink is None:
             from agentops_otel.sinks.store import StoreSink
             from agentops_otel.store import open_store
@@ -83,6 +91,36 @@ class AgentOpsSpanExporter(SpanExporter):
         """What all processes together have recorded of a session; None where the sink cannot be asked."""
         read = getattr(self._sink, "session", None)
         return read(session_id) if read is not None else None
+
+    def spent(self, session_id: str) -> Spent | None:
+        """What all processes have stored of the cost of a session, as appended; None where the sink cannot tell."""
+        read = getattr(self._sink, "spent", None)
+        try:
+            return read(session_id) if read is not None else None
+        except StoreError as error:
+            warn_once(f"what session {session_id} has cost cannot be read: {error}")
+            return None
+
+    def spent_exactly(self, session_id: str) -> Spent | None:
+        """The same without the events that repeat others; reads them where that has not been found out yet."""
+        if self.spent(session_id) is None:
+            return None
+        found = self.session(session_id)
+        return found.statistics.spent if found is not None else Spent()
+
+    def spent_by(self, span: ReadableSpan) -> Spent:
+        """What one finished span cost."""
+        from agentops_otel.facts import EventFact
+
+        return total(Statistics.of(fact.event) for fact in self.facts([span]) if isinstance(fact, EventFact)).spent
+
+    def has_price(self, provider: str, model: str | None) -> bool:
+        """Whether a call of that model that is made now has a price."""
+        return self._pricing().quote(provider, model, time.time_ns()) is not None
+
+    def stores_with(self, other: object) -> bool:
+        """Whether what the other exporter has stored is read here."""
+        return other is self or (isinstance(other, AgentOpsSpanExporter) and self.file == other.file is not None)
 
     def shutdown(self) -> None:
         """Close the sink; what was exported is durable already, in its store or its spool."""

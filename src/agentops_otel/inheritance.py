@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
 
 from agentops_otel.context import SESSION_BAGGAGE, ActiveSessions
 
@@ -45,8 +46,10 @@ class Environment:
         self._before: dict[str, str | None] = {}
         self._ours: dict[str, str] = {}
 
-    def follow(self, active: ActiveSessions, *, enabled: bool = True) -> None:
-        """Announce the sole active session, or none."""
+    def follow(
+        self, active: ActiveSessions, *, enabled: bool = True, beside: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Announce the sole active session, or none; with it the variables `beside` it."""
         self.restore()
         session = active.sole()
         if session is None or not enabled:
@@ -55,6 +58,8 @@ class Environment:
         kept = self._environ.get(BAGGAGE, "")
         entries = [one for one in kept.split(",") if one.strip() and not one.strip().startswith(f"{SESSION_BAGGAGE}=")]
         self._set(TRACEPARENT, f"00-{root.trace_id:032x}-{root.span_id:016x}-01")
+        for name, value in beside.items():
+            self._set(name, value)
         self._set(BAGGAGE, ",".join([*entries, f"{SESSION_BAGGAGE}={_quoted(session.key)}"]))
 
     def _set(self, name: str, value: str) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from agentops_otel import context as sessions
+from agentops_otel.budget import budgets
 from agentops_otel.conventions import is_agent_span
 from agentops_otel.conventions import markers as names
 from agentops_otel.errors import StoreError
@@ -155,6 +156,8 @@ class AgentOpsSpanProcessor(SpanProcessor):
             key, urgent = opened or (None, False)
             if key is not None:
                 setattr(span, STAMP, key)
+                if budgets and not urgent and budgets.note(span, key):
+                    urgent = True  # the other processes of the session are to see the cost
             for outbox in self._outboxes:
                 outbox.put(span, urgent=urgent)
 

@@ -247,6 +247,11 @@ class Statistics:
         """True if at least one model call has no known price."""
         return self.unpriced_llms > 0
 
+    @property
+    def spent(self) -> Spent:
+        """The cost, and the calls of which it is not known."""
+        return Spent(self.cost, self.unpriced_llms)
+
     @classmethod
     def of(cls, *events: Event) -> Statistics:
         """What events add. `events` counts every kind but apis, which are folded away."""
@@ -281,6 +286,20 @@ class Statistics:
         }
         cost = EXACT.add(self.cost, EXACT.multiply(other.cost, Decimal(sign)))
         return Statistics(**values, cost=plain_decimal(cost))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """US dollars, and the number of model calls without a known price. Sums; false if it is nothing."""
+
+    cost: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(EXACT.add(self.cost, other.cost), self.unpriced + other.unpriced)
+
+    def __bool__(self) -> bool:
+        return bool(self.cost or self.unpriced)
 
 
 STATISTICS_FIELDS = tuple(f.name for f in fields(Statistics))

@@ -31,6 +31,7 @@ from opentelemetry.trace import ProxyTracerProvider, Tracer
 
 from agentops_otel import context, host
 from agentops_otel._version import __version__
+from agentops_otel.budget import budgets
 from agentops_otel.conventions.markers import ProcessMark
 from agentops_otel.guard import logger, quietly
 from agentops_otel.inheritance import Environment, inherited_session_id
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from agentops_otel import records
+    from agentops_otel.export import AgentOpsSpanExporter
     from agentops_otel.instruments.registry import Installation
+    from agentops_otel.ledger import Books
     from agentops_otel.records import Json
     from agentops_otel.sinks.base import Sink
 
@@ -158,6 +161,33 @@ class Runtime:
         read = getattr(exporter, "session", None)
         return read(session_id) if read is not None else None
 
+    @property
+    def books(self) -> Books:
+        """The exporter that stores here; until it is made, and where nothing is stored, one that only knows prices."""
+        exporter = self._recorder.exporter if self._recorder is not None else None
+        return exporter or self._reader  # type: ignore[return-value]
+
+    @functools.cached_property
+    def _reader(self) -> AgentOpsSpanExporter:
+        """Exports nothing. Where the host's provider exports into the embedded store, it reads there what that took."""
+        from agentops_otel.export import AgentOpsSpanExporter
+
+        reader = AgentOpsSpanExporter(settings=self.settings)
+        if self.automatic and "store" in self.settings.exporter and self.settings.db_path().exists():
+            reader.open()
+        return reader
+
+    def budgeted(self) -> None:
+        """Tell child processes of the budget, too."""
+        self._follow()
+
+    def _follow(self) -> None:
+        """Let the environment of child processes name the one active session, and its budget."""
+        session = context.active.sole()
+        ledger = budgets.of(session.key) if session is not None else None
+        terms = {} if ledger is None else ledger.variables()
+        self._environment.follow(context.active, enabled=self.settings.propagate_environment, beside=terms)
+
     def whereabouts(self, session_id: str) -> list[str]:
         """The path of the store, and the command that shows more."""
         if "store" not in self.settings.exporter:
@@ -169,7 +199,8 @@ class Runtime:
     def closed(self, session: Session) -> None:
         """A session has been ended here."""
         context.active.discard(session)
-        self._environment.follow(context.active, enabled=self.settings.propagate_environment)
+        budgets.ended(session.key)
+        self._follow()
 
     # --- sessions ---------------------------------------------------------------------------------------------------
 
@@ -184,9 +215,12 @@ class Runtime:
                 return known
         session = Session(self, session_id or str(uuid.uuid4()), all_tags, joined=session_id is not None)
         context.active.add(session)
+        budgets.began()
         session.announce()
         session.activate()
-        self._environment.follow(context.active, enabled=self.settings.propagate_environment)
+        if self.settings.max_cost is not None:
+            session.budget(self.settings.max_cost, unpriced=self.settings.max_cost_unpriced)
+        self._follow()
         if self._host_env is None:
             self._undescribed.put(session)
         return session
@@ -244,6 +278,7 @@ class Runtime:
             for session in self.sessions():
                 session.leave()
                 context.active.discard(session)
+        budgets.clear()
         self.uninstrument()
         self.processor.retire()
         self._environment.restore()

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -19,7 +19,9 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from agentops_otel import context
+from agentops_otel.budget import REASON, budgets
 from agentops_otel.conventions.markers import KIND_SESSION, Marker, ProcessMark
+from agentops_otel.errors import BudgetExceeded
 from agentops_otel.guard import logger, quietly
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from agentops_otel import records
     from agentops_otel.events import Event
+    from agentops_otel.ledger import Books, OnExceed
     from agentops_otel.records import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +85,15 @@ class SessionHome(Protocol):
 
     def record_of(self, session_id: str) -> records.Session | None:
         """The session as all processes together have recorded it, None where that cannot be read."""
+        ...
+
+    @property
+    def books(self) -> Books:
+        """Where the cost of sessions can be looked up."""
+        ...
+
+    def budgeted(self) -> None:
+        """The budget of a session has changed."""
         ...
 
     def whereabouts(self, session_id: str) -> list[str]:
@@ -210,6 +222,9 @@ class Session:
         """This is a forked child: the root span is the parent's to end, and the child has not been announced."""
         self._lock = threading.RLock()
         self._span, self._joined, self._announced = None, True, False
+        ledger = budgets.of(self.key)
+        if ledger is not None:
+            ledger.forked()
 
     def activate(self) -> None:
         """Make the session current in this context, until it ends."""
@@ -230,6 +245,11 @@ class Session:
     def capture(self) -> bool:
         """Whether prompts, arguments and results may be recorded."""
         return self._home.capture
+
+    @property
+    def books(self) -> Books:
+        """Where the cost of sessions can be looked up by now."""
+        return self._home.books
 
     def _mark(self, marker: Marker, at_ns: int | None = None) -> None:
         with quietly("exporting a session marker"):
@@ -408,12 +428,47 @@ class Session:
 
         return patched  # type: ignore[return-value]
 
+    # --- what it may cost -------------------------------------------------------------------------------------------
+
+    def budget(
+        self,
+        usd: Decimal | float | str | None,
+        on_exceed: OnExceed = "raise",
+        *,
+        unpriced: Literal["allow", "refuse"] | Decimal | float | str = "allow",
+        reserve: Decimal | float | str = 0,
+    ) -> None:
+        """Make no model call of this session any more once it has cost `usd` US dollars; None takes the budget away.
+
+        What a call beyond the budget meets: "raise", BudgetExceeded; "end", the same after the session has ended
+        Failure with the reason "budget"; a function, which is called with that exception instead: what it raises
+        reaches the caller, and if it returns the call is made. `unpriced` says what a call without a known price
+        counts for: nothing ("allow"), so many dollars, or it is not made ("refuse"). `reserve` is what a call under way
+        is taken to cost until it has ended. Given again, the new terms hold. Raises InvalidValueError.
+        """
+        if usd is None:
+            budgets.remove(self.key)
+        else:
+            from agentops_otel.ledger import Ledger, terms_of
+
+            terms = terms_of(usd, on_exceed, unpriced, reserve)
+            known = budgets.of(self.key)
+            if isinstance(known, Ledger):
+                known.terms = terms
+            else:
+                budgets.put(Ledger(self, terms))
+        self._home.budgeted()
+
     # --- what it came to --------------------------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Deliver what was recorded up to now; False if that took longer than two seconds, or failed."""
+        return self._home.flush(FLUSH_S)
 
     def _recorded(self) -> records.Session | None:
         if self._running or self._last is None:
             with quietly("reading the session back"):
-                self._home.flush(FLUSH_S)
+                self.flush()
                 self._last = self._home.record_of(self.key)
         return self._last
 
@@ -549,7 +604,9 @@ def _state_of(end_state: Any) -> records.EndState | None:
 
 
 def reason_of(error: BaseException) -> str:
-    """`ValueError: no such city`."""
+    """`ValueError: no such city`; of a budget that is spent, its own word."""
+    if isinstance(error, BudgetExceeded):
+        return REASON
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

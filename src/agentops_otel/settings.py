@@ -17,6 +17,7 @@ from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import logger
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
 Reader = Callable[[Any], Any]
@@ -74,6 +75,32 @@ def _exporters(value: Any) -> tuple[str, ...]:
     if not names or not set(names) <= {"store", "api", "otlp", "none"}:
         raise ValueError("store, api, otlp or none, or a list of them")
     return names
+
+
+def _dollars(value: Any) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        amount = Decimal(str(value)) if not isinstance(value, bool) else Decimal(-1)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError("a number of US dollars, 0 or more")
+    return amount
+
+
+def _unpriced(value: Any) -> str | Decimal:
+    if value in ("allow", "refuse"):
+        return str(value)
+    try:
+        amount = _dollars(value)
+    except ValueError:
+        amount = None
+    if amount is None:
+        raise ValueError("allow, refuse, or the US dollars that such a call is taken to cost")
+    return amount
 
 
 def _path(value: Any) -> str | None:
@@ -137,6 +164,18 @@ class Settings:
     )
     prices: str | None = _option(
         None, "AGENTOPS_PRICES", _path, "File with your own prices; they win over the built-in table."
+    )
+    max_cost: Decimal | None = _option(
+        None,
+        "AGENTOPS_MAX_COST",
+        _dollars,
+        "Budget of every session in US dollars; a model call beyond it is not made (docs/budget.md).",
+    )
+    max_cost_unpriced: str | Decimal = _option(
+        "allow",
+        "AGENTOPS_MAX_COST_UNPRICED",
+        _unpriced,
+        "What a budget makes of calls without a known price: allow, refuse, or US dollars that each is taken to cost.",
     )
     capture_content: str = _option(
         "full",

@@ -14,6 +14,7 @@ from tests.entry_points.conftest import Run
 
 from agentops_otel.store import open_store
 from agentops_otel.store.base import SessionQuery, Store
+from agentops_otel.testing import ModelServer, Reply, Tokens
 
 QUIET = "# nothing\n"
 
@@ -159,6 +160,18 @@ def test_the_session_of_a_program_that_fails_is_a_failure(instrumented: Run, sto
     """By its uncaught exception."""
     instrumented("raise ValueError('boom')", expect=1, OTEL_TRACES_EXPORTER="agentops")
     assert [row[:2] for row in recorded(store)] == [("Failure", "ValueError: boom")]
+
+
+@pytest.mark.parametrize("exporter", ["agentops", "otlp", "otlp,agentops"])
+def test_a_budget_stops_a_program_that_knows_nothing_of_it(
+    instrumented: Run, collector: Collector, server: ModelServer, exporter: str
+) -> None:
+    """Before the call that would go beyond it, wherever the spans go; the program fails as by any exception."""
+    server.script(Reply(tokens=Tokens(1000, 100)))
+    where = {"OTEL_TRACES_EXPORTER": exporter, **collector.environ}
+    done = instrumented(expect=1, AGENTOPS_MAX_COST="0.00021", **where)
+    assert done.stderr.splitlines()[-1].startswith("agentops_otel.errors.BudgetExceeded: the model call was not made")
+    assert len(server.requests) == 1
 
 
 def test_a_signal_loses_nothing(instrumented: Run, store: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import End, EndRank, EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.fold import Fold
-from agentops_otel.records import Action, Failure, LLMCall, Session, Statistics, ToolCall, Usage, to_json
+from agentops_otel.records import Action, Failure, LLMCall, Session, Spent, Statistics, ToolCall, Usage, to_json
 from agentops_otel.store.base import (
     Appended,
     EventQuery,
@@ -128,6 +128,13 @@ def test_projects_do_not_see_each_other(store: Store) -> None:
     assert session is not None
     assert (session.project_id, session.statistics.events, [event.event_id for event in events]) == ("p", 1, ["e"])
     assert (store.session("q", "s"), list(store.events("q", "s"))) == (None, [])
+
+
+def test_what_a_session_has_cost_can_be_asked_alone(store: Any) -> None:
+    """The exact sum, and how many calls have no price; nothing for a session that nobody knows."""
+    store.append("p", [call("s", "a", cost=Decimal("0.1")), call("s", "b", cost=Decimal("0.02")), call("s", "c")])
+    assert store.spent("p", "s") == Spent(Decimal("0.12"), 1)
+    assert store.spent("p", "unknown") == store.spent("other", "s") == Spent()
 
 
 def test_deleting_removes_the_session_and_its_events(store: Store) -> None:

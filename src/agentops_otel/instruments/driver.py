@@ -26,6 +26,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer
 
 from agentops_otel import context as sessions
+from agentops_otel.budget import Account, Asked, budgets
 from agentops_otel.conventions import emit
 from agentops_otel.conventions.exceptions import record_failure
 from agentops_otel.guard import quietly
@@ -182,7 +183,7 @@ def _only_prepares(function: Any) -> bool:
 class Flight(Taken):
     """One model call from its request to its end. For one thread at a time, as the clients' streams are."""
 
-    __slots__ = ("_context", "_has_landed", "_instance", "_source", "_span", "_tower")
+    __slots__ = ("_context", "_has_landed", "_instance", "_ledger", "_source", "_span", "_tower")
 
     def __init__(
         self, tower: Tower, provider: Provider, operation: Operation, instance: Any, asked: Mapping[str, Any]
@@ -197,7 +198,24 @@ class Flight(Taken):
         self._context: Context | None = None
         self._span: Span | None = None
         self._source: Any = None
+        self._ledger: Account | None = None
         self._has_landed = False
+
+    def admit(self) -> None:
+        """Raise BudgetExceeded where the session of the call has spent its budget; the call is then not made."""
+        if self._context is not None or self._has_landed or not budgets:
+            return
+        try:
+            self._ledger = budgets.admit(self, self._asked)
+        except BaseException:
+            if self._source is not None:
+                self._source.close()
+            raise
+
+    def _asked(self) -> Asked:
+        self.origin = self.provider.origin(self._instance)
+        call = call_of(self, capture=False)
+        return Asked(call.provider, call.request_model)
 
     def depart(self) -> Context:
         """Start the span if it has not started; the context in which the client works on the request."""
@@ -290,8 +308,13 @@ class Flight(Taken):
             return
         self._has_landed = True
         span, self._span, self._context, self._instance = self._span, None, None, None
-        if span is None:
-            return
+        ledger, self._ledger = self._ledger, None
+        if span is not None:
+            self._end(span, response, error)
+        if ledger is not None:
+            ledger.done(self)
+
+    def _end(self, span: Span, response: Any, error: BaseException | None) -> None:
         with quietly("ending the span of a model call"):
             if response is not None:
                 self.response = response
@@ -322,6 +345,9 @@ class _Collector:
 
     def __init__(self) -> None:
         self.flights: list[Flight] = []
+
+    def admit(self) -> None:
+        """The calls are asked themselves."""
 
     def depart(self) -> Context:
         return otel_context.set_value(_COLLECTS, self)

@@ -24,6 +24,10 @@ from agentops_otel.instruments.spec import Provider
 class Watching(Protocol):
     """Who is told what becomes of a result."""
 
+    def admit(self) -> None:
+        """The call is about to begin; raises where it may not."""
+        ...
+
     def depart(self) -> Context:
         """The call begins; the context to work in."""
         ...
@@ -50,7 +54,10 @@ class Watching(Protocol):
 
 
 class aloft:
-    """A block in which a flight's span is current. Where that fails the block runs all the same."""
+    """A block in which a flight's span is current. Where that fails the block runs all the same.
+
+    Only a flight that is not admitted keeps the block from running.
+    """
 
     __slots__ = ("_attached", "_flight")
 
@@ -59,6 +66,7 @@ class aloft:
         self._attached: sessions.attached | None = None
 
     def __enter__(self) -> None:
+        self._flight.admit()
         with quietly("starting the span of a model call"):
             attached = sessions.attached(self._flight.depart())
             attached.__enter__()

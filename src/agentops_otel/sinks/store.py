@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
 from agentops_otel.guard import warn_once
-from agentops_otel.records import Session
+from agentops_otel.records import Session, Spent
 from agentops_otel.store.base import DEFAULT_PROJECT, Store
 
 
@@ -43,6 +43,11 @@ class StoreSink:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
+
+    def spent(self, session_id: str) -> Spent | None:
+        """What the session has cost, as appended; None where the store cannot tell."""
+        read = getattr(self._store, "spent", None)
+        return read(self._project_id, session_id) if read is not None else None
 
     def session(self, session_id: str) -> Session | None:
         """The session as all processes recorded it."""

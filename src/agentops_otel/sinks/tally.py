@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agentops_otel.facts import EventFact, Fact, SessionFacts
 from agentops_otel.fold import join, session_record
-from agentops_otel.records import Session, Statistics
+from agentops_otel.records import Session, Spent, Statistics
 
 MOST_SESSIONS = 10_000
 
@@ -38,6 +38,12 @@ class TallySink:
         with self._lock:
             found = self._tallies.get(session_id)
         return session_record("default", *found, time.time_ns()) if found else None
+
+    def spent(self, session_id: str) -> Spent:
+        """What a session has cost."""
+        with self._lock:
+            _, statistics = self._tallies.get(session_id, (None, Statistics()))
+        return statistics.spent
 
     def flush(self, timeout_s: float) -> bool:
         """Nothing is kept back."""

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_arg
 
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
-from agentops_otel.records import EndState, Event, EventType, LLMCall, Session, Statistics
+from agentops_otel.records import EndState, Event, EventType, LLMCall, Session, Spent, Statistics
 
 T = TypeVar("T")
 
@@ -265,6 +265,15 @@ class TellsHealth(Protocol):
 
     def health(self) -> Health:
         """Over all projects. Counts rows, so it is not for a hot path."""
+        ...
+
+
+class TellsSpent(Protocol):
+    """A store that can be asked before each model call."""
+
+    def spent(self, project_id: str, session_id: str) -> Spent:
+        """What the events of a session cost as they were appended: never less than its statistics say, more while
+        events that repeat others have not been told apart. Reads one row; nothing for an unknown session."""
         ...
 
 

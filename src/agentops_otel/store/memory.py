@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.fold import Fold, Liveness, unknown_liveness
-from agentops_otel.records import Event, LLMCall, Session, Statistics, iso8601, total
+from agentops_otel.records import Event, LLMCall, Session, Spent, Statistics, iso8601, total
 from agentops_otel.store.base import (
     EVERY_EVENT,
     Appended,
@@ -77,6 +77,11 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def spent(self, project_id: str, session_id: str) -> Spent:
+        """What a session has cost; see `TellsSpent`."""
+        with self._lock:
+            return total(Statistics.of(event) for event in self._fold(project_id).events(session_id)).spent
 
     def find_session_ids(self, project_id: str, prefix: str, limit: int = 10) -> list[str]:
         """Ids of sessions that start so, ascending."""

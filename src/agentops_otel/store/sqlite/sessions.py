@@ -23,6 +23,8 @@ MODEL_COUNTS = tuple(name for name in COUNTS if name not in ("events", "tools", 
 SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
 """What `session_of` reads, from `sessions s`."""
 
+SPENT = "SELECT cost, unpriced_llms FROM sessions WHERE project_id = ? AND session_id = ?"
+
 _COLUMNS = (
     *("start_ns", "end_ns", "duration_ns", "end_state", "may_run", "dropped", "facts", "twins"),
     *(*COUNTS, "tokens", "cost", "cost_usd"),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from agentops_otel.dedupe import LeftOut, merged, told_once
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.facts import Fact
 from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
-from agentops_otel.records import Event, Session
+from agentops_otel.records import Event, Session, Spent
 from agentops_otel.store.base import (
     EVERY_EVENT,
     Appended,
@@ -272,6 +273,12 @@ class SqliteStore:
                 dearest_calls=overview.dearest_calls(db, dearest),
                 reasons=overview.reasons(db, project_id, query),
             )
+
+    def spent(self, project_id: str, session_id: str) -> Spent:
+        """What a session has cost, as appended; see `TellsSpent`."""
+        with self._connections.reading() as db:
+            row = db.execute(sessions.SPENT, (project_id, session_id)).fetchone()
+        return Spent(Decimal(row[0]), row[1]) if row else Spent()
 
     def health(self) -> Health:
         """The state of the file; see `TellsHealth`."""
