@@ -155,6 +155,17 @@ def test_a_deleted_session_can_come_back(store: Store) -> None:
     assert folded([step("s", "late")], "s") == stored(store, "s")
 
 
+def test_many_are_deleted_at_once(store: Store) -> None:
+    """Those that are there, each once; other projects keep theirs."""
+    store.append("p", [*one_of_everything("a"), *one_of_everything("b"), *one_of_everything("c")])
+    store.append("q", one_of_everything("a"))
+    assert store.projects() == ["p", "q"]
+    assert store.delete_sessions("p", ["a", "no", "b", "a"]) == 2
+    assert (ids(store, SessionQuery()), store.delete_sessions("p", []), store.projects()) == (["c"], 0, ["p", "q"])
+    assert store.delete_sessions("q", ["a"]) == 1
+    assert store.projects() == ["p"]
+
+
 def test_any_text_is_kept(store: Store) -> None:
     """Ids, names and contents may hold NUL, emoji, quotes and lone surrogates in content."""
     odd = "a\u0000b'\"; DROP TABLE events; -- 😀"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agentops_otel.fold import Fold
-from agentops_otel.store.base import EventQuery
+from agentops_otel.store.base import EventQuery, SessionQuery
 from agentops_otel.store.sqlite import SqliteStore, connections
 from fold.test_laws import NOW, records, text_of
 
@@ -54,6 +54,21 @@ def checked(store: SqliteStore) -> str:
     """What SQLite itself finds wrong with the file: "ok" if nothing."""
     with store._connections.reading() as db:
         return str(db.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def test_the_log_of_an_open_store_is_not_deleted_by_another_process(path: Path, started: Start) -> None:
+    """A store with several connections keeps its locks on the file: a process that opens, writes and closes it leaves
+    the write-ahead log, which is in use. (Before, any second connection gave the locks of the first one away.)"""
+    store = SqliteStore(path)
+    store.append("p", writer.batch("a", 1))
+    assert store.session("p", "sa") is not None  # a second connection, which reads
+    process = started("once", str(path), "1")
+    process.communicate("go\n", timeout=60)
+
+    assert Path(f"{path}-wal").exists()
+    assert {one.session_id for one in store.sessions("p", SessionQuery()).items} == {"sa", "shared"}
+    assert checked(store) == "ok"
+    store.close()
 
 
 def test_four_processes_write_what_one_would(path: Path, started: Start) -> None:

@@ -12,6 +12,7 @@ import click
 from agentops_otel._version import __version__
 from agentops_otel.cli.diagnosis import doctor
 from agentops_otel.cli.explaining import explain
+from agentops_otel.cli.keeping import store
 from agentops_otel.cli.moving import export_sessions, import_files
 from agentops_otel.cli.output import complain
 from agentops_otel.cli.prices import prices, reprice
@@ -40,7 +41,7 @@ def app() -> None:
 
 for command in (
     *(sessions, export_sessions, import_files, doctor, explain),
-    *(run_program, prices, reprice, serve, keys, projects),
+    *(run_program, prices, reprice, serve, keys, projects, store),
 ):
     app.add_command(command)
 

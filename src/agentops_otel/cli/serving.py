@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agentops_otel.cli.keeping import with_retention
 from agentops_otel.cli.output import remark, show, show_json, width
 from agentops_otel.cli.stored import AS_JSON, DB, path_of
 from agentops_otel.records import Json, iso8601
@@ -16,6 +17,7 @@ from agentops_otel.store.base import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from agentops_otel.store.keys import Key
+    from agentops_otel.store.retention import Retention
     from agentops_otel.store.sqlite.keys import SqliteKeys
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -42,6 +44,7 @@ PORT = click.IntRange(0, 65535)
     help="How much is told on stderr.",
 )
 @DB
+@with_retention
 def serve(
     db: str | None,
     host: str,
@@ -54,6 +57,7 @@ def serve(
     tls_key: Path | None,
     prices: Path | None,
     log_level: str,
+    retention: Retention,
 ) -> None:
     """Serve the store by OTLP and REST, until Ctrl-C.
 
@@ -77,6 +81,7 @@ def serve(
             tls_key=tls_key,
             prices=prices or (Path(own) if own else None),
             log_level=log_level,
+            retention=retention,
         )
     )
 

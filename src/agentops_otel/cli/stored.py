@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentops_otel.errors import SessionNotFoundError, StoreError
 from agentops_otel.records import Session
 from agentops_otel.store.base import DEFAULT_PROJECT, SessionQuery
+
+if TYPE_CHECKING:
+    from agentops_otel.store.forgetting import Forgetting
 
 PAGE = 500
 CANDIDATES = 10
@@ -63,12 +66,18 @@ class Stored:
 
     def delete(self, session: Session) -> None:
         """Remove a session with everything that was kept of it."""
-        from agentops_otel.store.forgetting import forget_session
+        with self.forgetting() as forgetting:
+            forgetting.forget(self.project, [session.session_id])
+
+    @contextmanager
+    def forgetting(self) -> Iterator[Forgetting]:
+        """What removes sessions from this store and from everything beside it."""
+        from agentops_otel.store.forgetting import Forgetting
         from agentops_otel.store.sqlite.keys import SqliteKeys
         from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 
         with closing(SqliteKeys(self.path)) as keys, closing(SqliteSpanLogs(self.path)) as span_logs:
-            forget_session(self.store, keys, span_logs, self.project, session.session_id)
+            yield Forgetting(self.store, keys, span_logs)
 
     def count(self, query: SessionQuery) -> int:
         """How many sessions the query selects, whatever its limit."""

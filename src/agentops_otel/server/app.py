@@ -27,7 +27,9 @@ from agentops_otel.server.options import ServerOptions, is_loopback
 from agentops_otel.server.public_v1 import PublicV1
 from agentops_otel.server.reads import Reads
 from agentops_otel.server.refusals import Refusal, answer, busy
+from agentops_otel.server.upkeep import Upkeep
 from agentops_otel.store.base import Store
+from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.translate import Pricer
@@ -49,6 +51,7 @@ class Parts:
         self.span_logs = SqliteSpanLogs(options.db)
         self.ingest = Ingest(store, self.span_logs, self.counters, price=price)
         self.in_flight = InFlight(HELD_BYTES)
+        self.upkeep = Upkeep(Forgetting(store, keys, self.span_logs), options.retention, self.counters)
 
     def close(self) -> None:
         """Finish what was accepted."""

@@ -17,6 +17,7 @@ _ABOUT = {
     "rejected_records": ("counter", "Records refused one by one, by door."),
     "rejected_requests": ("counter", "Requests refused as a whole, by reason."),
     "stored_events": ("counter", "Events written, new ones and newer revisions."),
+    "pruned_sessions": ("counter", "Sessions removed because they are kept no longer."),
     "waiting_requests": ("gauge", "Requests that wait for a worker."),
     "held_bytes": ("gauge", "Bytes of request bodies held in memory."),
     "ingest_lag_seconds": ("gauge", "From the arrival of the last batch until it was durable."),

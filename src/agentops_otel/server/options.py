@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentops_otel.errors import ConfigurationError
+from agentops_otel.store.retention import KEEP_ALL, Retention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class ServerOptions:
 
     `hosts` are further names under which this machine is asked (a reverse proxy's); `rate_limit` is requests per second
     and key, 0 for none. `tls_cert` and `tls_key` are PEM files, `prices` is the user's own table of prices.
+    `retention` says which sessions are removed, at the start and every hour.
     """
 
     db: Path
@@ -27,6 +29,7 @@ class ServerOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     prices: Path | None = None
+    retention: Retention = KEEP_ALL
     exit_timeout_s: float = 10.0
 
     @property

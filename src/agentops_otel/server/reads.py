@@ -24,7 +24,7 @@ from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, SessionQuery, SessionSort, Store, cursor_of
-from agentops_otel.store.forgetting import forget_session
+from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
 from agentops_otel.v2 import END_STATE_NAMES
@@ -43,7 +43,7 @@ class Reads:
     def __init__(self, store: Store, keys: Keys, span_logs: SqliteSpanLogs, gate: Gate) -> None:
         self._store = store
         self._keys = keys
-        self._span_logs = span_logs
+        self._forgetting = Forgetting(store, keys, span_logs)
         self._gate = gate
 
     def router(self) -> APIRouter:
@@ -51,6 +51,7 @@ class Reads:
         router = APIRouter(tags=["Sessions"])
         session = "/v2/sessions/{session_id}"
         router.add_api_route("/v2/sessions", self.sessions, methods=["GET"])
+        router.add_api_route("/v2/sessions/delete", self.delete_many, methods=["POST"])
         router.add_api_route(session, self.session, methods=["GET"])
         router.add_api_route(session, self.delete, methods=["DELETE"], status_code=204, response_class=Response)
         router.add_api_route(f"{session}/stats", self.stats, methods=["GET"])
@@ -207,9 +208,16 @@ class Reads:
     def delete(self, request: Request, session_id: str) -> Response:
         """Remove a session with everything recorded in it. Only its own project may."""
         project_id = self._gate.by_headers(request.headers).project_id
-        if not forget_session(self._store, self._keys, self._span_logs, project_id, session_id):
+        if not self._forgetting.forget(project_id, [session_id]):
             raise _unknown()
         return Response(status_code=204)
+
+    def delete_many(
+        self, request: Request, session_ids: Annotated[list[str], Body(embed=True, max_length=MOST_SESSIONS)]
+    ) -> Response:
+        """Remove many sessions with everything recorded in them; how many there were. Only their own project may."""
+        project_id = self._gate.by_headers(request.headers).project_id
+        return JSONResponse({"deleted": self._forgetting.forget(project_id, session_ids)})
 
     def tags(
         self,

@@ -27,6 +27,7 @@ from agentops_otel.facts import EventFact, Fact, SessionFacts, facts_from_json, 
 from agentops_otel.guard import quietly, warn_once
 from agentops_otel.records import Json, Session, event_from_json, to_json
 from agentops_otel.sinks.base import Sink
+from agentops_otel.store.sqlite.connections import make_file
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_AGE_S = 7 * 24 * 3600
@@ -149,7 +150,7 @@ class _Transaction:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_file(path)
         self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
         try:
             if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

@@ -304,6 +304,18 @@ class Store(Protocol):
         """Remove a session and everything recorded in it; False if there was none."""
         ...
 
+    def delete_sessions(self, project_id: str, session_ids: Sequence[str]) -> int:
+        """Remove sessions, each as `delete_session` does and on its own; how many of them there were."""
+        ...
+
+    def projects(self) -> Sequence[str]:
+        """Every project that has a session, by name."""
+        ...
+
+    def size_bytes(self) -> int:
+        """The room that all that is stored takes, without what is free already."""
+        ...
+
     def close(self) -> None:
         """Release files and connections. Idempotent."""
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from agentops_otel.store.base import EventQuery, Store
@@ -17,13 +18,24 @@ class ForgetsTraces(Protocol):
         ...
 
 
-def forget_session(store: Store, keys: Keys, span_logs: ForgetsTraces, project_id: str, session_id: str) -> bool:
-    """Remove a session: its record and events, what clients printed in it, who else may read it, the log records of its
-    traces. False if there was none."""
-    events = store.events(project_id, session_id, EventQuery(payloads=False, told=True))
-    traces = {event.trace_id for event in events if event.trace_id}
-    if not store.delete_session(project_id, session_id):
-        return False
-    span_logs.forget(project_id, traces)
-    keys.forget_session(project_id, session_id)
-    return True
+@dataclass(frozen=True)
+class Forgetting:
+    """Everything that keeps something of a session."""
+
+    store: Store
+    keys: Keys
+    span_logs: ForgetsTraces
+
+    def forget(self, project_id: str, session_ids: Sequence[str]) -> int:
+        """Remove sessions: their records and events, what clients printed in them, who else may read them, the log
+        records of their traces. How many of them there were."""
+        traces = {trace for session_id in session_ids for trace in self._traces(project_id, session_id)}
+        deleted = self.store.delete_sessions(project_id, session_ids)
+        self.span_logs.forget(project_id, traces)
+        for session_id in session_ids:
+            self.keys.forget_session(project_id, session_id)
+        return deleted
+
+    def _traces(self, project_id: str, session_id: str) -> set[str]:
+        events = self.store.events(project_id, session_id, EventQuery(payloads=False, told=True))
+        return {event.trace_id for event in events if event.trace_id}

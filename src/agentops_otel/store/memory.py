@@ -3,13 +3,14 @@ the process."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.fold import Fold, Liveness, unknown_liveness
-from agentops_otel.records import Event, LLMCall, Session, Spent, Statistics, iso8601, total
+from agentops_otel.records import Event, LLMCall, Session, Spent, Statistics, iso8601, to_json, total
 from agentops_otel.store.base import (
     EVERY_EVENT,
     Appended,
@@ -74,6 +75,21 @@ class MemoryStore:
         """Remove a session; False if there was none."""
         with self._lock:
             return self._fold(project_id).forget(session_id)
+
+    def delete_sessions(self, project_id: str, session_ids: Sequence[str]) -> int:
+        """Remove sessions; how many of them there were."""
+        return sum(self.delete_session(project_id, session_id) for session_id in dict.fromkeys(session_ids))
+
+    def projects(self) -> list[str]:
+        """Every project that has a session, by name."""
+        with self._lock:
+            return sorted(project_id for project_id, fold in self._folds.items() if fold.session_ids())
+
+    def size_bytes(self) -> int:
+        """The length of all records as JSON."""
+        with self._lock:
+            told = [event for fold in self._folds.values() for one in fold.session_ids() for event in fold.told(one)]
+        return sum(len(json.dumps(to_json(event), default=repr)) for event in told)
 
     def close(self) -> None:
         """Nothing to release."""

@@ -8,6 +8,7 @@ Source: sqlite.org/howtocorrupt.html, section 2.6; sqlite.org/wal.html.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sqlite3
@@ -272,7 +273,7 @@ class Connections:
         """Folder and file, readable by their owner alone: they hold prompts."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+            make_file(self.path)
         except IsADirectoryError as error:
             raise StoreError(f"{self.path} is a folder; name a file, or move the folder away") from error
         except OSError as error:
@@ -355,6 +356,26 @@ _REMEDIES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
     (("disk I/O",), StoreError, "check its disk"),
 )
 """What SQLite says, by its texts: error codes are known to Python only from 3.11 on."""
+
+
+_making = threading.Lock()
+
+
+def make_file(path: Path) -> None:
+    """A new file that its owner alone may read, unless there is one, which is not opened.
+
+    Closing a file takes away all locks that its process has on it (POSIX): SQLite's own, too, and the next process that
+    closes the database would take the write-ahead log for left behind and delete it under the connections of this one.
+    Raises OSError, also where the file that is there cannot be written.
+    """
+    with _making:  # a connection of another thread that sees the file must not get its locks before this is closed
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
+        except FileExistsError:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

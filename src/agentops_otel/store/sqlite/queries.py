@@ -182,6 +182,18 @@ LEFT_OUT = (
 UNSETTLED = "FROM sessions s INDEXED BY sessions_unsettled WHERE s.twins < 0"
 """The sessions that may have twins nobody has looked for."""
 
+PROJECTS = (
+    "WITH RECURSIVE found(id) AS (SELECT min(project_id) FROM sessions UNION ALL "
+    "SELECT (SELECT min(project_id) FROM sessions WHERE project_id > id) FROM found WHERE id IS NOT NULL) "
+    "SELECT id FROM found WHERE id IS NOT NULL"
+)
+"""Every project that has a session, by name: a step in the index for each, rather than one for each session."""
+
+USED_BYTES = (
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+)
+
 # --- totals ----------------------------------------------------------------------------------------------------------
 
 UNPRICED = (

@@ -96,6 +96,17 @@ def update_twins(db: sqlite3.Connection, known: Known) -> None:
     db.execute("UPDATE sessions SET twins = ? WHERE key = ?", (known.twins, known.key))
 
 
+def delete(db: sqlite3.Connection, project_id: str, known: Known) -> None:
+    """Remove a session and everything recorded in it. Call inside a write transaction."""
+    drop_tags(db, project_id, known)
+    db.execute(
+        "DELETE FROM payloads WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)", (known.key,)
+    )
+    for table in ("events", "session_models", "environments"):
+        db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
+    db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
+
+
 def _values(known: Known) -> Row:
     facts, statistics = known.facts, known.statistics
     start_ns, end_ns = known.place[0], ended_ns(facts) or 0

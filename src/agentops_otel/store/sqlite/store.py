@@ -91,21 +91,22 @@ class SqliteStore:
         Text that is still in the write-ahead log goes with the next checkpoint; that is now, unless somebody reads.
         A fact that arrives later makes the session anew.
         """
+        return self.delete_sessions(project_id, [session_id]) == 1
+
+    def delete_sessions(self, project_id: str, session_ids: Sequence[str]) -> int:
+        """Remove sessions, each in a transaction of its own; see `delete_session`. How many of them there were."""
+        deleted = sum(self._delete(project_id, session_id) for session_id in dict.fromkeys(session_ids))
+        if deleted:
+            with suppress(StoreError):  # the sessions are gone, whatever becomes of the room they took
+                self._give_back_room()
+        return deleted
+
+    def _delete(self, project_id: str, session_id: str) -> bool:
         with self._connections.writing() as db:
             known = sessions.known_session(db, project_id, session_id)
-            if known is None:
-                return False
-            sessions.drop_tags(db, project_id, known)
-            db.execute(
-                "DELETE FROM payloads WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)",
-                (known.key,),
-            )
-            for table in ("events", "session_models", "environments"):
-                db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
-            db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
-        with suppress(StoreError):  # the session is gone, whatever becomes of the room it took
-            self._give_back_room()
-        return True
+            if known is not None:
+                sessions.delete(db, project_id, known)
+        return known is not None
 
     def _give_back_room(self) -> None:
         """Shorten the file by its free pages, a little at a time so that other writers get in between."""
@@ -238,6 +239,16 @@ class SqliteStore:
         """Ids of sessions that start so, ascending; see `FindsIds`."""
         with self._connections.reading() as db:
             return [row[0] for row in db.execute(*queries.ids(project_id, prefix, limit))]
+
+    def projects(self) -> list[str]:
+        """Every project that has a session, by name; see `Forgets`."""
+        with self._connections.reading() as db:
+            return [row[0] for row in db.execute(queries.PROJECTS)]
+
+    def size_bytes(self) -> int:
+        """What the file holds, without the room that is free in it."""
+        with self._connections.reading() as db:
+            return int(db.execute(queries.USED_BYTES).fetchone()[0])
 
     def models(self, project_id: str, session_ids: Sequence[str]) -> dict[str, list[str]]:
         """The models that each session called; see `ListsModels`."""
