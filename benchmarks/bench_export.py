@@ -134,7 +134,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as home,
         outlet(SpanOutbox(lambda: AgentOpsSpanExporter(home=home), capacity=2048, delay_s=0.25)) as stored,
-        outlet(SpanOutbox(Nothing(), capacity=2048, delay_s=0.25)) as lost,
+        outlet(SpanOutbox(Nothing, capacity=2048, delay_s=0.25)) as lost,
     ):
         in_place(rounds, stored, lost)
         subjects = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
+from sys import intern
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,24 +136,24 @@ def logs(request: Any, rejected: list[str] | None) -> Iterator[FlatLog]:
 
 
 def _span(resource: Mapping[str, AnyValue], scope: Scope, span: Any) -> FlatSpan:
-    start_ns = span.start_time_unix_nano
+    start_ns, status, events, links = span.start_time_unix_nano, span.status, span.events, span.links
     return FlatSpan(
-        trace_id=full_id("trace_id", span.trace_id.hex(), 32),
-        span_id=full_id("span_id", span.span_id.hex(), 16),
-        name=span.name,
-        start_ns=start_ns,
-        end_ns=span.end_time_unix_nano or start_ns,
-        parent_span_id=optional_id("parent_span_id", span.parent_span_id.hex(), 16),
-        kind=known(span.kind, KIND_CONSUMER, KIND_INTERNAL),
-        attributes=_attributes(span.attributes),
-        status_code=known(span.status.code, STATUS_ERROR, STATUS_UNSET),
-        status_message=span.status.message or None,
-        events=[SpanEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in span.events],
-        links=[_link(link) for link in span.links],
-        scope_name=scope[0],
-        scope_version=scope[1],
-        resource=resource,
-        dropped_attributes=span.dropped_attributes_count,
+        full_id("trace_id", span.trace_id.hex(), 32),
+        full_id("span_id", span.span_id.hex(), 16),
+        span.name,
+        start_ns,
+        span.end_time_unix_nano or start_ns,
+        optional_id("parent_span_id", span.parent_span_id.hex(), 16),
+        known(span.kind, KIND_CONSUMER, KIND_INTERNAL),
+        _attributes(span.attributes),
+        known(status.code, STATUS_ERROR, STATUS_UNSET),
+        status.message or None,
+        [SpanEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in events] if len(events) else [],
+        [_link(link) for link in links] if len(links) else [],
+        scope[0],
+        scope[1],
+        resource,
+        span.dropped_attributes_count,
     )
 
 
@@ -209,8 +210,9 @@ def _attributes(key_values: Any, depth: int = 0) -> dict[str, AnyValue]:
     found = {}
     for pair in key_values:
         value = pair.value
-        # Most values are text, and asking for it outright is cheaper than asking first which kind it is.
-        found[pair.key] = value.string_value or _value(value, depth)
+        # Most values are text, and asking for it outright is cheaper than asking first which kind it is. Names are the
+        # same in span after span: one object for each is less to keep, to hash and to compare.
+        found[intern(pair.key)] = value.string_value or _value(value, depth)
     return found
 
 
