@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from agentops_otel.conventions import damaged
 from agentops_otel.conventions.dialects import dialects_of
 from agentops_otel.conventions.exceptions import (
     ERROR_TYPE,
@@ -22,8 +23,9 @@ from agentops_otel.conventions.exceptions import (
     EXCEPTION_TYPE,
 )
 from agentops_otel.conventions.genai_events import reading_of_logs
+from agentops_otel.conventions.names import finish_reasons_in
 from agentops_otel.conventions.reading import Dialect, Reading
-from agentops_otel.conventions.wire import BIGGEST, plain, text
+from agentops_otel.conventions.wire import BIGGEST, plain, text, texts
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.guard import quietly
 from agentops_otel.records import (
@@ -125,12 +127,30 @@ def readings_of(span: FlatSpan, logs: Sequence[FlatLog] = ()) -> list[tuple[str,
 
 def _read(span: FlatSpan, logs: Sequence[FlatLog]) -> Reading:
     merged: Reading | None = None
+    damaged.noted()  # by whoever read something before
     for _, reading in readings_of(span, logs):
         if merged is None:
             merged = reading
         else:
             _merge(merged, reading)
-    return Reading() if merged is None else merged
+    if merged is None:
+        merged = Reading()
+    for sentence in damaged.noted():
+        merged.marks.append(sentence)
+        if sentence == damaged.CUT:
+            merged.truncated = True
+    _leave_other_words(span, merged)
+    return merged
+
+
+def _leave_other_words(span: FlatSpan, reading: Reading) -> None:
+    """An attribute whose finish reasons have another name in the conventions is left, so that the original is kept."""
+    if reading.finish_reasons is None:
+        return
+    used = [name for name, field in reading.consumed.items() if field == "finish_reasons"]
+    for name in used:
+        if texts(span.attributes.get(name)) != reading.finish_reasons:
+            del reading.consumed[name]
 
 
 def _ask(dialect: Dialect, span: FlatSpan) -> Reading:
@@ -245,7 +265,7 @@ def _call_fields(reading: Reading, fields: _Fields, span: FlatSpan) -> None:
     fields["cost"] = reading.cost
     fields["price"] = reading.price or (Price("reported") if reading.cost is not None else None)
     fields["time_to_first_token_ms"] = reading.time_to_first_token_ms
-    fields["finish_reasons"] = reading.finish_reasons or ()
+    fields["finish_reasons"] = reading.finish_reasons or finish_reasons_in(reading.completion)
     fields["estimated"] = reading.estimated is True
 
 
@@ -416,7 +436,7 @@ def _otel(span: FlatSpan, reading: Reading, name: str, times: _Times, used: Mapp
     if span.dropped_attributes:
         said["dropped_attributes"] = span.dropped_attributes
     if reading.marks:
-        said["marks"] = reading.marks
+        said["marks"] = list(dict.fromkeys(reading.marks))
     if span.events:
         kept = [one for one in span.events if one.name != EXCEPTION_EVENT and one.name not in used]
         said["events"] = [_span_event(one) for one in kept]

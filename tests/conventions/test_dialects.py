@@ -231,3 +231,66 @@ def test_providers_have_the_names_of_the_conventions(said: str, known: str | Non
 def test_finish_reasons_have_the_words_of_the_conventions(said: str, known: str) -> None:
     """One that nobody knows keeps its word."""
     assert known == finish_reason(said)
+
+
+_CHOICES = '{"choices":[{"message":{"role":"assistant","content":"x"},"finish_reason":"max_tokens"}]}'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kept"),
+    [
+        (
+            {"gen_ai.operation.name": "chat", "gen_ai.response.finish_reasons": ("max_tokens",)},
+            {"gen_ai.response.finish_reasons": ["max_tokens"]},
+        ),
+        ({"openinference.span.kind": "LLM", "llm.finish_reason": "max_tokens"}, {"llm.finish_reason": "max_tokens"}),
+        (
+            {
+                "operation.name": "x",
+                "ai.operationId": "ai.generateText.doGenerate",
+                "ai.response.finishReason": "MAX_TOKENS",
+            },
+            {"ai.response.finishReason": "MAX_TOKENS"},
+        ),
+        (
+            {"llm.request.type": "chat", "gen_ai.system": "x", "gen_ai.response.stop_reason": "max_tokens"},
+            {"gen_ai.response.stop_reason": "max_tokens"},
+        ),
+        ({"mlflow.spanType": '"CHAT_MODEL"', "mlflow.spanOutputs": _CHOICES}, None),
+        ({"langsmith.span.kind": "llm", "gen_ai.completion": _CHOICES}, None),
+        ({"langfuse.observation.type": "generation", "langfuse.observation.output": _CHOICES}, None),
+        ({"openinference.span.kind": "LLM", "output.value": _CHOICES}, None),
+        ({"llm.request.type": "chat", "gen_ai.system": "y", "gen_ai.completion.0.finish_reason": "max_tokens"}, None),
+        (
+            {
+                "haystack.component.type": "OpenAIChatGenerator",
+                "haystack.component.output": '{"replies":[{"role":"assistant","content":[{"text":"x"}],'
+                '"meta":{"finish_reason":"max_tokens"}}]}',
+            },
+            None,
+        ),
+    ],
+    ids=[
+        "genai",
+        "openinference",
+        "vercel",
+        "indexed",
+        "mlflow",
+        "langsmith",
+        "langfuse",
+        "body",
+        "numbered",
+        "haystack",
+    ],
+)
+def test_finish_reasons_are_normalised_and_the_original_is_kept(
+    attributes: dict[str, AnyValue], kept: dict[str, Any] | None
+) -> None:
+    """In `extra` where an attribute told it, else with the message that it ended."""
+    call = one(attributes, "haystack.component.run")
+    assert isinstance(call, LLMCall)
+    assert call.finish_reasons == ("length",)
+    if kept is None:
+        assert [said["finish_reason"] for said in call.completion] == ["max_tokens"]
+    else:
+        assert kept == {name: call.extra[name] for name in kept}

@@ -234,10 +234,17 @@ def test_an_answer_in_several_items_is_one_message() -> None:
     assert [{"type": "reasoning", "content": "hm"}, text("hello"), CALL] == one["parts"]
 
 
-@pytest.mark.parametrize("cut", ['[{"role": "user", "content": "hel', "not json", "{"])
-def test_text_that_is_no_json_stays_text(cut: str) -> None:
-    """A text that an attribute limit cut is shown as it is."""
-    assert cut == messages(cut, "user")
+@pytest.mark.parametrize("said", ["not json", "{", "[sic] hello", "[hello", "{x: 1", "['it' is]", "[1] and [2"])
+def test_text_that_is_no_json_stays_text(said: str) -> None:
+    """Brackets alone do not make it one."""
+    assert said == messages(said, "user")
+
+
+def test_messages_that_were_cut_are_read_as_far_as_they_go() -> None:
+    """The limit for attributes strikes in the middle of the conversation; what stood before it is shown."""
+    whole = [{"role": "user", "parts": [text("hello")]}, {"role": "assistant", "parts": [text("world")]}]
+    cut = json.dumps(whole)[:-9]
+    assert [whole[0], {"role": "assistant", "parts": [text("w")]}] == messages(cut, "user")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from agentops_otel.conventions.markers import (
 )
 from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import count
-from agentops_otel.conventions.wire import loaded, number, text
+from agentops_otel.conventions.wire import loaded, number, text, texts
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.records import END_STATES, EVENT_TYPES, Price, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
@@ -51,6 +51,8 @@ EVENT_TYPE = "agentops.event.type"
 EVENT_NAME = "agentops.event.name"
 EVENT_REVISION = "agentops.event.revision"
 EVENT_TRUNCATED = "agentops.event.truncated"
+EVENT_MARKS = "agentops.event.marks"
+"""What was contradictory or cut where the event was read first."""
 EVENT_COST = "agentops.event.cost"
 EVENT_PRICE = "agentops.event.price"
 EVENT_USAGE = "agentops.event.usage"
@@ -162,6 +164,7 @@ def _read_event(attributes: Any, reading: Reading) -> None:
     revision, cost = attributes.get(EVENT_REVISION), attributes.get(EVENT_COST)
     reading.revision = revision if isinstance(revision, int) else None
     reading.truncated = True if attributes.get(EVENT_TRUNCATED) is True else None
+    reading.marks += texts(attributes.get(EVENT_MARKS)) or ()
     reading.estimated = True if attributes.get(USAGE_ESTIMATED) is True else None
     reading.cost = _decimal(cost) if cost is not None else None
     reading.price = _built(Price, attributes.get(EVENT_PRICE), text)
@@ -198,7 +201,7 @@ _OURS = frozenset(
     {
         *(SESSION_ID, SPAN_KIND, STARTED, TAGS, TAGS_ADDED, VIDEO, END_STATE, END_STATE_REASON, END_RANK),
         *(PROCESS_HOST, PROCESS_PID, PROCESS_STARTED, PROCESS_BOOT, PROCESS_ENDED, PROCESS_DROPPED, HOST_ENV),
-        *(AGENT_ID, AGENT_NAME, EVENT_TYPE, EVENT_REVISION, EVENT_TRUNCATED, USAGE_ESTIMATED),
+        *(AGENT_ID, AGENT_NAME, EVENT_TYPE, EVENT_REVISION, EVENT_TRUNCATED, EVENT_MARKS, USAGE_ESTIMATED),
         *(EVENT_COST, EVENT_PRICE, EVENT_USAGE, EVENT_FIRST_TOKEN),
         *_TEXT_FIELDS,
         *_JSON_FIELDS,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agentops_otel.conventions.messages import messages, system_message
-from agentops_otel.conventions.names import finish_reason, only_counts_tokens, provider
+from agentops_otel.conventions.names import finish_reasons_of, only_counts_tokens, provider
 from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.wire import (
     Rule,
@@ -29,7 +29,6 @@ from agentops_otel.conventions.wire import (
     take,
     take_counts,
     text,
-    texts,
 )
 from agentops_otel.records import Json, LLMCall, Usage
 from agentops_otel.spans import STATUS_ERROR, AnyValue, FlatSpan
@@ -119,7 +118,7 @@ CALL = rules(
     ("model", label, (RESPONSE_MODEL,)),
     ("request_model", label, (REQUEST_MODEL,)),
     ("response_id", label, (RESPONSE_ID,)),
-    ("finish_reasons", texts, (FINISH_REASONS, "gen_ai.response.finish_reason")),
+    ("finish_reasons", finish_reasons_of, (FINISH_REASONS, "gen_ai.response.finish_reason")),
     ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
     ("cost", cost, ("gen_ai.usage.cost",)),
 )
@@ -260,12 +259,7 @@ def _take_content(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
 
 
 def _normalise_names(attributes: Mapping[str, AnyValue], reading: Reading) -> None:
-    """Reasons in the conventions' words. What was spelt otherwise stays in `extra`, so that the original is kept."""
-    if reading.finish_reasons is not None:
-        original = reading.finish_reasons
-        reading.finish_reasons = tuple(map(finish_reason, original))
-        if reading.finish_reasons != original:
-            reading.consumed.pop(FINISH_REASONS, None)
+    """A provider's name that was spelt otherwise stays in `extra`, so that the original is kept."""
     for name in (PROVIDER, SYSTEM):
         if attributes.get(name) != reading.provider:
             reading.consumed.pop(name, None)

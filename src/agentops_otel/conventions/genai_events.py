@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from agentops_otel.conventions.genai import INPUT_MESSAGES, OUTPUT_MESSAGES, SYSTEM_INSTRUCTIONS
 from agentops_otel.conventions.messages import completion_of, contents, message, messages, prompt_of, system_message
-from agentops_otel.conventions.names import finish_reason
 from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import label, parsed
 from agentops_otel.records import Json, Message
@@ -93,9 +92,6 @@ def _take_messages(said: list[Said], reading: Reading) -> None:
             prompt.append(_message(body, ROLES[name]))
         reading.consumed[name] = "completion" if name in (CHOICE, OLD_COMPLETION) else "prompt"
     reading.prompt, reading.completion = prompt or None, completion or None
-    reasons = [one["finish_reason"] for one in completion if type(one.get("finish_reason")) is str]
-    if reasons:
-        reading.finish_reasons = tuple(map(finish_reason, reasons))
 
 
 def _of_details(body: Mapping[str, AnyValue], name: str, role: str) -> list[Message]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentops_otel.conventions.messages import completion_of, prompt_of
-from agentops_otel.conventions.names import finish_reason
 from agentops_otel.conventions.reading import Kind, Reading
 from agentops_otel.conventions.usage import Counted, recognised
 from agentops_otel.conventions.wire import label, parsed, rules, take
@@ -88,8 +87,6 @@ def _take_call(attributes: AnyValue, reading: Reading) -> None:
         return
     reading.model = label(metas[0].get("model"))
     reading.response_id = label(metas[0].get("id"))
-    reasons = [found for meta in metas if (found := label(meta.get("finish_reason")))]
-    reading.finish_reasons = tuple(map(finish_reason, reasons)) or None
     reading.usage = _usage(metas)
 
 

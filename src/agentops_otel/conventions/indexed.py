@@ -71,9 +71,6 @@ class IndexedDialect:
         completion = _messages(nested(attributes, COMPLETION, reading.consumed, "completion"), "assistant")
         reading.prompt, reading.completion = prompt, completion
         take(attributes, CALL, reading)
-        if reading.finish_reasons is None and completion is not None:
-            said = [one["finish_reason"] for one in completion if "finish_reason" in one]
-            reading.finish_reasons = finish_reasons_of(said)
         functions = nested(attributes, FUNCTIONS, reading.consumed, "params")
         if functions is None:
             functions = nested(attributes, TOOLS, reading.consumed, "params")

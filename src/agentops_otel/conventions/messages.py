@@ -195,9 +195,21 @@ def _unwrapped(value: dict[str, Json]) -> dict[str, Json]:
 def _named(said: Message, value: dict[str, Json]) -> Message:
     if value.get("name") and type(value["name"]) is str:
         said["name"] = value["name"]
-    if value.get("finish_reason"):
-        said["finish_reason"] = value["finish_reason"]
+    reason = value.get("finish_reason") or _reason_beside(value)
+    if reason:
+        said["finish_reason"] = reason
     return said
+
+
+def _reason_beside(value: dict[str, Json]) -> str | None:
+    """Haystack and LangChain keep the reason in what the provider said beside the message."""
+    for meta in (value.get("meta"), value.get("response_metadata")):
+        if type(meta) is dict:
+            return next((meta[name] for name in _REASONS if type(meta.get(name)) is str and meta[name]), None)
+    return None
+
+
+_REASONS = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason")
 
 
 def _flat_parts(value: dict[str, Json]) -> list[Part]:

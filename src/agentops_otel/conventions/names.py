@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.wire import label, texts
+from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue, FlatSpan
 
 PROVIDERS = {
@@ -95,6 +96,14 @@ def finish_reasons_of(value: AnyValue) -> tuple[str, ...] | None:
     """Finish reasons in the conventions' words, from one reason or several."""
     found = texts(value)
     return None if found is None else tuple(map(finish_reason, found))
+
+
+def finish_reasons_in(completion: Json) -> tuple[str, ...]:
+    """The finish reasons of an answer's messages, in the conventions' words; the messages keep the provider's."""
+    if type(completion) is not list:
+        return ()
+    said = [one.get("finish_reason") for one in completion if type(one) is dict]
+    return tuple(finish_reason(one) for one in said if type(one) is str and one)
 
 
 def bare_model(reading: Reading) -> None:

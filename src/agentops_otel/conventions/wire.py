@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
+from agentops_otel.conventions import damaged
 from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import Place, count, disjoint, dollars
 from agentops_otel.records import Json
@@ -101,7 +103,10 @@ def plain(value: AnyValue) -> Json:
 
 
 def parsed(value: AnyValue) -> Json:
-    """A value that may be a JSON object, array or quoted text, as what it stands for; other text stays text."""
+    """A value that may be a JSON object, array or quoted text, as what it stands for; other text stays text.
+
+    Of JSON that was cut short what is there is read, and a Python list or dict as it stands for; `damaged.noted` tells.
+    """
     if type(value) is str and value[:1] not in _JSON_STARTS:
         return plain(value)
     return loaded(value)
@@ -113,8 +118,26 @@ def loaded(value: AnyValue) -> Json:
         try:
             return _loads(value)
         except (ValueError, RecursionError):
-            return carried(value)
+            return _damaged(value)
     return plain(value)
+
+
+def _damaged(source: str) -> Json:
+    """What can be read of a text that begins as JSON and is none, with a note; else the text."""
+    if source[:1] not in ("[", "{"):
+        return carried(source)
+    whole = damaged.completed(source)
+    if whole is not None:
+        with suppress(ValueError, RecursionError):
+            value = _loads(whole)
+            if value:
+                damaged.note(damaged.CUT)
+                return value
+    shown = damaged.python_value(source)
+    if not isinstance(shown, (list, dict)) or not shown:
+        return carried(source)
+    damaged.note(damaged.REPR)
+    return carried(shown)
 
 
 _JSON_STARTS = frozenset('[{"')

@@ -200,6 +200,7 @@ def _put_common(event: Event, out: dict[str, AnyValue]) -> None:
             ours.EVENT_ID: event.event_id,
             ours.EVENT_NAME: event.name,
             ours.EVENT_TRUNCATED: event.truncated or None,
+            ours.EVENT_MARKS: (event.extra.get("otel") or {}).get("marks"),
             markers.AGENT_ID: event.agent_id,
             markers.AGENT_NAME: event.agent_name,
             markers.SESSION_ID: event.session_id,
