@@ -62,3 +62,17 @@ def test_prune_of_no_store(cli: Cli, home: Path) -> None:
     """Makes none."""
     assert cli("store", "prune", "--max-age", "1d", "--yes").code == 0
     assert not home.exists()
+
+
+def test_index_makes_searches_ready(cli: Cli, db: Path) -> None:
+    """Found before, with it, and after it is removed."""
+
+    def found() -> list[str]:
+        ran = cli("sessions", "list", "--text", "no-such-model", "--json")
+        return [one["session_id"] for one in json.loads(ran.out)]
+
+    before = found()
+    assert cli("store", "index").out == "The index has all texts.\n"
+    assert (cli("store", "index").out, found()) == ("The index has all texts.\n", before)
+    assert (cli("store", "index", "--drop").out, found()) == ("Removed the index.\n", before)
+    assert before == [FAILED]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from agentops_otel.server.metrics import Counters
 from agentops_otel.server.upkeep import Upkeep
 from agentops_otel.store.base import SessionQuery
@@ -25,20 +27,35 @@ def test_old_sessions_are_removed_and_counted(tmp_path: Path) -> None:
     with closing(SqliteStore(db)) as store, closing(SqliteKeys(db)) as keys, closing(SqliteSpanLogs(db)) as span_logs:
         store.append("p", one_of_everything())
         forgetting, retention = Forgetting(store, keys, span_logs), Retention(max_age_ns=DAY)
-        Upkeep(forgetting, retention, counters, clock=lambda: START + DAY // 2).once()
+        Upkeep(forgetting, retention, counters, clock=lambda: START + DAY // 2).prune()
         assert len(store.sessions("p", SessionQuery()).items) == 1
         late = Upkeep(forgetting, retention, counters, clock=lambda: START + 2 * DAY)
-        late.once()
-        late.once()
+        late.prune()
+        late.prune()
         assert (store.sessions("p", SessionQuery()).items, counters.get("pruned_sessions")) == ([], 1)
 
 
-def test_a_store_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_store_that_cannot_be_used_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The server goes on."""
     store = SqliteStore(tmp_path)
-    with closing(SqliteKeys(tmp_path / "k.db")) as keys, closing(SqliteSpanLogs(tmp_path / "k.db")) as span_logs:
-        Upkeep(Forgetting(store, keys, span_logs), Retention(max_age_ns=1), Counters()).once()
-    assert "could not be removed" in caplog.text
+    with (
+        closing(SqliteKeys(tmp_path / "k.db")) as keys,
+        closing(SqliteSpanLogs(tmp_path / "k.db")) as span_logs,
+        Upkeep(Forgetting(store, keys, span_logs), Retention(max_age_ns=1), Counters()).running(),
+    ):
+        pass
+    assert "the store could not be looked after" in caplog.text
+
+
+def test_texts_are_indexed(tmp_path: Path) -> None:
+    """All that are there."""
+    db = tmp_path / "x.db"
+    with closing(SqliteStore(db)) as store, closing(SqliteKeys(db)) as keys, closing(SqliteSpanLogs(db)) as span_logs:
+        for number in range(20):
+            store.append("p", one_of_everything(f"s{number}"))
+        assert store.texts_waiting() == 20
+        Upkeep(Forgetting(store, keys, span_logs), Retention(), Counters()).index()
+        assert store.texts_waiting() == 0
 
 
 def test_many_sessions_are_deleted_by_one_request(bridge: Running) -> None:

@@ -332,6 +332,32 @@ def test_a_foreign_cursor_is_refused(store: Store, cursor: str) -> None:
         store.sessions("p", SessionQuery(cursor=cursor))
 
 
+def test_sessions_are_found_by_what_their_events_say(store: Store) -> None:
+    """Every part of the text, somewhere in the session; besides what the session itself mentions."""
+    store.append("p", [call("a", "1", prompt=[{"role": "user", "parts": [{"content": "the forecast"}]}])])
+    store.append("p", [step("a", "2", params={"city": "Bern"}), step("b", "1", returns="a forecast, please")])
+    store.append("p", [SessionFacts("c", tags_set=(Stamp(1, "o"), ("forecasts",)))])
+    store.append("q", [step("d", "1", returns="forecast")])
+    assert sorted(ids(store, SessionQuery(text="FORECAST"))) == ["a", "b", "c"]
+    assert ids(store, SessionQuery(text="forecast bern")) == ["a"]
+    assert ids(store, SessionQuery(text='"forecast please"')) == ["b"]
+    assert ids(store, SessionQuery(text="cast")) == ["c"]
+    assert ids(store, SessionQuery(text="100%_\\")) == []
+
+
+def test_a_search_follows_revisions_and_deletions(store: Store) -> None:
+    """What was replaced or deleted is found no more, and what stood beside it is."""
+    facts = [step("a", str(number), params=f"word{number} common") for number in range(3)]
+    store.append("p", [*facts, step("b", "1", params="word1 common")])
+    store.append("p", [EventFact(replace(facts[1].event, params="other"), revision=1)])
+    assert ids(store, SessionQuery(text="word1")) == ["b"]
+    assert [ids(store, SessionQuery(text=text)) for text in ("word0", "word2", "other")] == [["a"]] * 3
+    store.delete_session("p", "b")
+    assert ids(store, SessionQuery(text="word1")) == []
+    store.append("p", [step("c", "1", params="word1")])
+    assert (ids(store, SessionQuery(text="word1")), ids(store, SessionQuery(text="common"))) == (["c"], ["a"])
+
+
 def test_a_cursor_of_another_order_is_refused(many: Store) -> None:
     """It would skip sessions without a word."""
     cursor = many.sessions("p", SessionQuery(limit=1, sort="cost")).next_cursor

@@ -31,6 +31,7 @@ QUERIES = (
     *(SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)),
     *(SessionQuery(sort=sort, ascending=up) for sort in SESSION_SORTS for up in (False, True)),
     SessionQuery(sort="cost", tag="a"),
+    *(SessionQuery(text=text) for text in ("a", "B", "ä", '"a"', "a ä", "s1")),
 )
 
 
@@ -63,6 +64,8 @@ def test_the_store_equals_the_fold(facts: list[Fact], chance: random.Random) -> 
             fold.add(batch)
             memory.append("default", batch)
             chance.choice((one, two)).append("default", batch)
+            if chance.random() < 0.3:
+                one.index_texts()
             if chance.random() < 0.7:
                 assert records(fold) == stored(chance.choice((one, two)))
         for query in QUERIES:

@@ -146,6 +146,63 @@ def test_deleting_removes_the_text_from_the_file(filled: SqliteStore) -> None:
     assert b"canary" not in pages(filled)
 
 
+def indexed(store: SqliteStore) -> None:
+    """Bring the index of words up to date."""
+    while store.index_texts():
+        pass
+
+
+def words_on_disk(store: SqliteStore) -> str:
+    """What the index of words holds."""
+    with store._connections.reading() as db:
+        return b"".join(block for (block,) in db.execute("SELECT block FROM search_data")).decode("utf-8", "replace")
+
+
+def test_deleting_removes_the_words_from_the_index(store: SqliteStore) -> None:
+    """No word of a deleted or revised event is left in any file, and the others are found as before."""
+    for number in range(30):
+        word = "walrus" if number == 1 else f"{('mango', 'zebra', 'quark')[number % 3]}{number}"
+        store.append("p", [step(f"{number}", f"s{number % 3}", params=f"{word} common")])
+        indexed(store)
+    words = ("mango", "walrus", "zebra", "quark", "plain")
+    assert [word in words_on_disk(store) for word in words] == [True, True, True, True, False]
+    store.append("p", [EventFact(replace(step("1", "s1").event, params="plain"), 1)])
+    store.delete_session("p", "s0")
+    found = [one.session_id for one in store.sessions("p", SessionQuery(text="common")).items]
+    assert (found, store.texts_waiting()) == (["s1", "s2"], 1)
+    indexed(store)
+    assert [word in words_on_disk(store) for word in words] == [False, False, True, True, True]
+    assert [word.encode() in pages(store) for word in words] == [False, False, True, True, True]
+
+
+def test_the_index_is_behind_and_nothing_is_missed(store: SqliteStore) -> None:
+    """What is not in it yet is read; keys that are used again are not taken for indexed ones."""
+    store.append("p", [step("1", "a", params="old word")])
+    indexed(store)
+    store.append("p", [step("1", "b", params="new word")])
+    assert [one.session_id for one in store.sessions("p", SessionQuery(text="word")).items] == ["a", "b"]
+    indexed(store)
+    store.delete_session("p", "b")
+    store.append("p", [step("1", "c", params="newer word")])
+    indexed(store)
+    assert [one.session_id for one in store.sessions("p", SessionQuery(text="newer")).items] == ["c"]
+    store.drop_index()
+    assert [one.session_id for one in store.sessions("p", SessionQuery(text="newer")).items] == ["c"]
+
+
+def test_an_index_that_cannot_be_changed_here_is_emptied(store: SqliteStore) -> None:
+    """As one of another version, or where SQLite has no FTS5: it is made anew by who can, and no word stays."""
+    store.append("p", [step("1", "a", params="canary"), step("1", "b", params="other")])
+    indexed(store)
+    with store._connections.writing() as db:
+        db.execute("UPDATE search_state SET value = 99 WHERE name = 'version'")
+    store.delete_session("p", "a")
+    assert b"canary" not in pages(store)
+    assert [one.session_id for one in store.sessions("p", SessionQuery(text="other")).items] == ["b"]
+    indexed(store)
+    assert "other" in words_on_disk(store)
+
+
 def test_replaced_text_leaves_the_file(filled: SqliteStore) -> None:
     """What a newer revision replaced is overwritten once the write-ahead log is."""
     old = step("c", params="canary")

@@ -1,4 +1,4 @@
-"""`agentops-otel store prune`, and the options that say how long sessions are kept."""
+"""`agentops-otel store`: prune and index; and the options that say how long sessions are kept."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentops_otel.cli.options import age, size
-from agentops_otel.cli.output import remark, show, show_json
+from agentops_otel.cli.output import progress, remark, show, show_json
 from agentops_otel.cli.stored import AS_JSON, DB, opened
+from agentops_otel.errors import StoreError
 
 if TYPE_CHECKING:
     from agentops_otel.store.retention import Retention
@@ -102,3 +103,34 @@ def _ask(old: int, bytes_held: int | None, retention: Retention) -> None:
     if bytes_held is not None:
         what.append(f"the oldest until {bytes_held / 1e6:,.1f} MB become {(retention.max_bytes or 0) / 1e6:,.1f} MB")
     click.confirm(f"Remove {' and '.join(what)}?", abort=True, err=True)
+
+
+@store.command()
+@click.option("--drop", is_flag=True, help="Remove the index instead.")
+@DB
+def index(db: str | None, drop: bool) -> None:
+    """Prepare searches by an index of the words in recorded texts, or go on with it.
+
+    Searches find the same without, but read every text. A server keeps the index by itself.
+    """
+    with opened(db) as stored:
+        if stored.store is None:
+            remark(f"Nothing to index: there is no store at {stored.path}.")
+            return
+        if drop:
+            stored.store.drop_index()
+            show("Removed the index.")
+            return
+        _index(stored.store)
+
+
+def _index(opened_store: Any) -> None:
+    waiting = opened_store.texts_waiting()
+    with progress("index", waiting, 1000) as advance:
+        while opened_store.index_texts():
+            left = opened_store.texts_waiting()
+            advance(max(0, waiting - left))
+            waiting = min(waiting, left)
+    if waiting:
+        raise StoreError("this SQLite was built without FTS5, so there is no index; searches read every text")
+    show("The index has all texts.")

@@ -43,6 +43,13 @@ PORT = click.IntRange(0, 65535)
     show_default=True,
     help="How much is told on stderr.",
 )
+@click.option(
+    "--index/--no-index",
+    default=True,
+    envvar="AGENTOPS_INDEX",
+    show_envvar=True,
+    help="Keep an index of the words in recorded texts, which makes searches fast.",
+)
 @DB
 @with_retention
 def serve(
@@ -57,6 +64,7 @@ def serve(
     tls_key: Path | None,
     prices: Path | None,
     log_level: str,
+    index: bool,
     retention: Retention,
 ) -> None:
     """Serve the store by OTLP and REST, until Ctrl-C.
@@ -82,6 +90,7 @@ def serve(
             prices=prices or (Path(own) if own else None),
             log_level=log_level,
             retention=retention,
+            index=index,
         )
     )
 

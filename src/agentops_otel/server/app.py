@@ -51,7 +51,9 @@ class Parts:
         self.span_logs = SqliteSpanLogs(options.db)
         self.ingest = Ingest(store, self.span_logs, self.counters, price=price)
         self.in_flight = InFlight(HELD_BYTES)
-        self.upkeep = Upkeep(Forgetting(store, keys, self.span_logs), options.retention, self.counters)
+        self.upkeep = Upkeep(
+            Forgetting(store, keys, self.span_logs), options.retention, self.counters, index=options.index
+        )
 
     def close(self) -> None:
         """Finish what was accepted."""

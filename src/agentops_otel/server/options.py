@@ -16,7 +16,8 @@ class ServerOptions:
 
     `hosts` are further names under which this machine is asked (a reverse proxy's); `rate_limit` is requests per second
     and key, 0 for none. `tls_cert` and `tls_key` are PEM files, `prices` is the user's own table of prices.
-    `retention` says which sessions are removed, at the start and every hour.
+    `retention` says which sessions are removed, at the start and every hour;
+    `index` keeps an index of the words in recorded texts.
     """
 
     db: Path
@@ -30,6 +31,7 @@ class ServerOptions:
     tls_key: Path | None = None
     prices: Path | None = None
     retention: Retention = KEEP_ALL
+    index: bool = True
     exit_timeout_s: float = 10.0
 
     @property

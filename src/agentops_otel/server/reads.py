@@ -34,6 +34,8 @@ MOST_SESSIONS, MOST_EVENTS = 500, 1000
 
 MOST_MS = 10**15
 
+_TEXT = "Words of prompts, completions, arguments, results or errors; or part of the id, a tag, the reason, an agent."
+
 _PIECE = 128 * 1024
 
 
@@ -113,7 +115,7 @@ class Reads:
         max_cost: str | None = None,
         min_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
         max_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
-        text: Annotated[str | None, Query(description="Part of the id, a tag, the reason or an agent's name.")] = None,
+        text: Annotated[str | None, Query(description=_TEXT)] = None,
         id_prefix: str | None = None,
         sort: Annotated[SessionSort, Query(description="What the largest comes first of.")] = "start",
         ascending: Annotated[bool, Query(description="The smallest first instead.")] = False,

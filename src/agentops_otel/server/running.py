@@ -56,10 +56,15 @@ async def run(parts: Parts, ready: Callable[[str, int | None], None] = lambda ur
     options = parts.options
     listener = _listen(options.host, options.port)
     url = f"{'https' if options.tls_cert else 'http'}://{_authority(options.host)}:{listener.getsockname()[1]}"
-    async with _grpc(parts) as grpc_port, parts.upkeep.running():
-        server = HttpServer(_config(parts), lambda: ready(url, grpc_port))
-        await server.serve(sockets=[listener])
+    with parts.upkeep.running():
+        await _serve(parts, listener, lambda grpc_port: ready(url, grpc_port))
     await asyncio.get_running_loop().run_in_executor(None, parts.close)
+
+
+async def _serve(parts: Parts, listener: socket.socket, ready: Callable[[int | None], None]) -> None:
+    async with _grpc(parts) as grpc_port:
+        server = HttpServer(_config(parts), lambda: ready(grpc_port))
+        await server.serve(sockets=[listener])
 
 
 def _config(parts: Parts) -> uvicorn.Config:

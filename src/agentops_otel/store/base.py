@@ -45,7 +45,8 @@ class SessionQuery:
 
     `since_ns` and `until_ns` bound the start of the session (inclusive, exclusive). `running` asks for sessions without
     an end whose processes still live. `min_duration_ns` and `max_duration_ns` bound how long it took, or has been going
-    on, both inclusive. `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case.
+    on, both inclusive. `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case; or
+    the texts of the events say it (`words`).
     `sort` says by what they are listed: the largest first, or the smallest if `ascending`; equal ones by id, which is
     descending then. What is not known counts as 0; costs are compared as floats. `cursor` is the `next_cursor` of the
     page before, in the same order; it is opaque.
@@ -76,8 +77,9 @@ class SessionQuery:
             raise InvalidValueError(f"sort is {self.sort!r}; choose one of {', '.join(SESSION_SORTS)}")
 
 
-def selects(query: SessionQuery, session: Session) -> bool:
-    """Whether a session passes every filter that can be decided from its record: all but `model`."""
+def selects(query: SessionQuery, session: Session, *, is_told: bool) -> bool:
+    """Whether a session passes every filter that can be decided from its record: all but `model`. `is_told`: its events
+    say the text that is looked for."""
     cost, start = session.statistics.cost, session.init_timestamp or 0
     return (
         (query.tag is None or query.tag in session.tags)
@@ -90,7 +92,7 @@ def selects(query: SessionQuery, session: Session) -> bool:
         and (query.max_cost is None or cost <= query.max_cost)
         and (query.id_prefix is None or session.session_id.startswith(query.id_prefix))
         and _lasted(query, session.duration_ns)
-        and (query.text is None or _mentions(session, query.text.casefold()))
+        and (query.text is None or is_told or _mentions(session, query.text.casefold()))
     )
 
 
@@ -314,6 +316,11 @@ class Store(Protocol):
 
     def size_bytes(self) -> int:
         """The room that all that is stored takes, without what is free already."""
+        ...
+
+    def index_texts(self) -> bool:
+        """Prepare searches in what came since, a few milliseconds of it; whether there is more. Searches find the same
+        without. A store that has no index has nothing to do."""
         ...
 
     def close(self) -> None:

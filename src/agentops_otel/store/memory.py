@@ -28,6 +28,7 @@ from agentops_otel.store.base import (
     sort_value,
     without_host_env,
 )
+from agentops_otel.store.words import phrases_of, tells
 
 
 class MemoryStore:
@@ -91,6 +92,10 @@ class MemoryStore:
             told = [event for fold in self._folds.values() for one in fold.session_ids() for event in fold.told(one)]
         return sum(len(json.dumps(to_json(event), default=repr)) for event in told)
 
+    def index_texts(self) -> bool:
+        """There is no index."""
+        return False
+
     def close(self) -> None:
         """Nothing to release."""
 
@@ -129,9 +134,18 @@ class MemoryStore:
     def _selected(self, project_id: str, query: SessionQuery) -> list[Session]:
         with self._lock:
             found = [self.session(project_id, session_id) for session_id in self._fold(project_id).session_ids()]
-            chosen = [one for one in found if one and selects(query, one) and self._has_model(one, query.model)]
+            chosen = [
+                one
+                for one in found
+                if one
+                and selects(query, one, is_told=self._is_told(one, query.text))
+                and self._has_model(one, query.model)
+            ]
         chosen.sort(key=lambda one: (-sort_value(one, query.sort), one.session_id), reverse=query.ascending)
         return chosen
+
+    def _is_told(self, session: Session, text: str | None) -> bool:
+        return text is not None and tells(self._fold(session.project_id).told(session.session_id), phrases_of(text))
 
     def _has_model(self, session: Session, model: str | None) -> bool:
         return model is None or model in self._by_model(session.project_id, session.session_id)

@@ -10,7 +10,7 @@ from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
 from agentops_otel.fold import join, survivor, traces
 from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, total
 from agentops_otel.store.base import Appended, model_of
-from agentops_otel.store.sqlite import segments, sessions
+from agentops_otel.store.sqlite import search, segments, sessions
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of
 from agentops_otel.store.sqlite.segments import Bodies, Packed, packed
 from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, marks
@@ -150,11 +150,11 @@ def _write_events(db: sqlite3.Connection, session: int, batch: Batch, changes: _
         by_kind.setdefault(type(fact.event), []).append((session, first + segment, line, fact.revision, *row))
     new = sum(db.executemany(_INSERT_EVENT[cls], rows).rowcount for cls, rows in by_kind.items())
     if new == len(batch.events):
-        segments.insert(db, first, batch.bodies)
+        segments.insert(db, session, first, batch.bodies)
         changes.came = [fact.event for fact in batch.events]
         return Appended(new, 0)
     came = _write_mixed(db, session, batch, first, changes)
-    segments.insert_some(db, first, batch.bodies, came)
+    segments.insert_some(db, session, first, batch.bodies, came)
     return Appended(new, len(came) - new)
 
 
@@ -182,8 +182,18 @@ def _revise(db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row
     if survivor(old, fact) is old:
         return False
     db.execute("DELETE FROM events WHERE session = ? AND event_id = ?", where)
-    segments.erase(db, key, line)
+    _erase(db, where[0], key, line)
     db.execute(_INSERT_EVENT[type(fact.event)], row)
     changes.gone.append(old.event)
     changes.came.append(fact.event)
     return True
+
+
+def _erase(db: sqlite3.Connection, session: int, key: int, line: int | None) -> None:
+    """Remove the body of one event for good, from its segment and from the index of words."""
+    before = segments.body_of_segment(db, key)
+    after = segments.without(before, line)
+    search.before_change(db, key, session, before)
+    segments.replace(db, key, after)
+    if after:
+        search.after_change(db, key, session, after)

@@ -3,6 +3,7 @@ without ANALYZE it may take one that reads or sorts everything."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -37,11 +38,23 @@ FEW = 2000
 """So many sessions are sorted rather than that all are walked in the order asked for."""
 
 
-def listing(project_id: str, query: SessionQuery, place: Place | None, limit: int, *, few: bool = False) -> Statement:
+def listing(
+    project_id: str,
+    query: SessionQuery,
+    place: Place | None,
+    limit: int,
+    *,
+    few: bool = False,
+    telling: str | None = None,
+) -> Statement:
     """Sessions that the query may select, in its order; `base.selects` decides exactly. `few`: there are not many with
-    its tag or model."""
+    its tag or model. `telling` is a JSON list of the keys of those whose events say its text."""
     source, at = _source(query, few)
     where, values = _where(project_id, query, few)
+    if query.text is not None and telling is not None and _is_plain(query.text):
+        where += f" AND {_MAY_MENTION}"
+        part = "%" + re.sub(r"([%_\\])", r"\\\1", query.text) + "%"
+        values += [telling, part, part]
     by = f"{at if query.sort == 'start' else 's'}.{SORTED_BY[query.sort]}"
     direction, opposite, past, after = ("ASC", "DESC", ">", "<") if query.ascending else ("DESC", "ASC", "<", ">")
     if place is not None:
@@ -51,6 +64,19 @@ def listing(project_id: str, query: SessionQuery, place: Place | None, limit: in
         f"{sessions.SELECT} FROM {source} WHERE {where} ORDER BY {by} {direction}, {at}.session_id {opposite} LIMIT ?",
         [*values, limit],
     )
+
+
+_MAY_MENTION = (
+    "(s.key IN (SELECT value FROM json_each(?)) OR s.session_id LIKE ? ESCAPE '\\' OR s.facts LIKE ? ESCAPE '\\' "
+    "OR s.end_state = 'Indeterminate' OR s.session_id || s.facts GLOB '*[^ -~]*')"
+)
+"""Whether `facts`, which hold tags, agents and reasons, may mention a plain text. The reason of a session that nobody
+ended is not in them, and LIKE knows the case of ASCII alone."""
+
+
+def _is_plain(text: str) -> bool:
+    """Whether JSON writes the text as it is, and LIKE takes it."""
+    return text.isascii() and text.isprintable() and not set(text) & {'"', "\\"} and len(text) < 1000
 
 
 def count_of_group(project_id: str, query: SessionQuery) -> Statement | None:

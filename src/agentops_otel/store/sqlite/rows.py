@@ -111,7 +111,7 @@ def _digest(details: Json) -> str | None:
 def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) -> Event:
     """The event that `row_of` and `body_of` took apart; `values` in the order of `ALL_COLUMNS`. Without a body the
     large fields have their defaults."""
-    return _event(session_id, event_type, values, {} if body is None else _decoded(body))
+    return _event(session_id, event_type, values, {} if body is None else decoded(body))
 
 
 def _event(session_id: str, event_type: str, values: Row, large: Mapping[str, Json]) -> Event:
@@ -227,9 +227,10 @@ def body_of(event: Event) -> bytes:
         return _encode(carried(large))
 
 
-def _decoded(body: bytes) -> Mapping[str, Json]:
+def decoded(body: bytes) -> Mapping[str, Json]:
+    """The large fields that `body_of` encoded. Raises StoreCorruptError."""
     try:
-        decoded: Mapping[str, Json] = json.loads(body.decode("utf-8", "surrogatepass"))
+        large: Mapping[str, Json] = json.loads(body.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise damaged(error) from error
-    return decoded
+    return large

@@ -39,17 +39,18 @@ def packed(bodies: Iterable[bytes]) -> Packed:
     size = 0
     for body in bodies:
         if lines and (size + len(body) > SEGMENT or len(body) >= COMPRESS_FROM):
-            segments.append(_joined(lines))
+            segments.append(joined(lines))
             lines, size = [], 0
         places.append((len(segments), len(lines)))
         lines.append(body)
         size += len(body) + 1
     if lines:
-        segments.append(_joined(lines))
+        segments.append(joined(lines))
     return Packed(places, segments)
 
 
-def _joined(lines: Sequence[bytes]) -> bytes:
+def joined(lines: Sequence[bytes]) -> bytes:
+    """A segment of these bodies."""
     raw = b"\n".join(lines)
     return zlib.compress(raw, 1) if len(lines[0]) >= COMPRESS_FROM else raw
 
@@ -93,12 +94,13 @@ def next_key(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT max(key) FROM payloads").fetchone()[0] or 0) + 1
 
 
-def insert(db: sqlite3.Connection, first: int, bodies: Packed) -> None:
+def insert(db: sqlite3.Connection, session: int, first: int, bodies: Packed) -> None:
     """Write every segment, from this key on."""
     db.executemany(INSERT, enumerate(bodies.segments, first))
+    db.executemany(_OF_SESSION, ((key, session) for key in range(first, first + len(bodies.segments))))
 
 
-def insert_some(db: sqlite3.Connection, first: int, bodies: Packed, wanted: Collection[int]) -> None:
+def insert_some(db: sqlite3.Connection, session: int, first: int, bodies: Packed, wanted: Collection[int]) -> None:
     """Write some of these bodies, given by their numbers, to the places of all; the others leave a line empty."""
     kept: dict[int, set[int]] = {}
     for number in wanted:
@@ -106,18 +108,30 @@ def insert_some(db: sqlite3.Connection, first: int, bodies: Packed, wanted: Coll
         kept.setdefault(segment, set()).add(line)
     for segment, lines in kept.items():
         told = [body if line in lines else b"" for line, body in enumerate(lines_of(bodies.segments[segment]))]
-        _put(db, first + segment, told)
+        db.execute(INSERT, (first + segment, joined(told)))
+        db.execute(_OF_SESSION, (first + segment, session))
 
 
-def erase(db: sqlite3.Connection, key: int, line: int | None) -> None:
-    """Remove one body for good; the last one takes its segment with it."""
+_OF_SESSION = "INSERT INTO segments (key, session) VALUES (?, ?)"
+
+
+def body_of_segment(db: sqlite3.Connection, key: int) -> bytes:
+    """A segment as it is stored, empty if it is missing."""
     row: Any = db.execute("SELECT body FROM payloads WHERE key = ?", (key,)).fetchone()
-    lines = lines_of(row[0]) if row else []
+    return row[0] if row else b""
+
+
+def without(segment: bytes, line: int | None) -> bytes:
+    """The segment with one body less; empty if that was the last."""
+    lines = lines_of(segment)
     lines[line or 0 : (line or 0) + 1] = [b""]
+    return joined(lines) if any(lines) else b""
+
+
+def replace(db: sqlite3.Connection, key: int, segment: bytes) -> None:
+    """Write a segment anew; remove it if it is empty."""
     db.execute("DELETE FROM payloads WHERE key = ?", (key,))
-    if any(lines):
-        _put(db, key, lines)
-
-
-def _put(db: sqlite3.Connection, key: int, lines: Sequence[bytes]) -> None:
-    db.execute(INSERT, (key, _joined(lines)))
+    if segment:
+        db.execute(INSERT, (key, segment))
+    else:
+        db.execute("DELETE FROM segments WHERE key = ?", (key,))

@@ -99,9 +99,9 @@ def update_twins(db: sqlite3.Connection, known: Known) -> None:
 def delete(db: sqlite3.Connection, project_id: str, known: Known) -> None:
     """Remove a session and everything recorded in it. Call inside a write transaction."""
     drop_tags(db, project_id, known)
-    db.execute(
-        "DELETE FROM payloads WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)", (known.key,)
-    )
+    for table in ("payloads", "segments"):
+        sql = f"DELETE FROM {table} WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)"
+        db.execute(sql, (known.key,))
     for table in ("events", "session_models", "environments"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
     db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))

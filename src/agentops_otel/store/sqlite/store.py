@@ -35,14 +35,18 @@ from agentops_otel.store.base import (
     sort_value,
 )
 from agentops_otel.store.overview import TOP, Overview, OverviewQuery
-from agentops_otel.store.sqlite import appending, overview, queries, sessions, settling
+from agentops_otel.store.sqlite import appending, overview, queries, search, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import Row, event_of
 from agentops_otel.store.sqlite.segments import Bodies
 from agentops_otel.store.sqlite.sessions import Known
+from agentops_otel.store.words import phrases_of
 
 SETTLING_WAITS_SECONDS = 0.2
 """How long a reader waits for writers until it answers without writing down which events are twins."""
+
+SCRUBBING_SECONDS = 2.0
+"""How long a deletion overwrites words in the index; what is left then, whoever indexes next goes on with."""
 
 SETTLED_AT_ONCE = 50
 """How many sessions are settled in one transaction."""
@@ -102,14 +106,23 @@ class SqliteStore:
         return deleted
 
     def _delete(self, project_id: str, session_id: str) -> bool:
-        with self._connections.writing() as db:
-            known = sessions.known_session(db, project_id, session_id)
-            if known is not None:
+        while True:
+            with self._connections.writing() as db:
+                known = sessions.known_session(db, project_id, session_id)
+                if known is None:
+                    return False
+                if search.take_out(db, known.key):
+                    continue
                 sessions.delete(db, project_id, known)
-        return known is not None
+                search.keep_behind(db)
+                return True
 
     def _give_back_room(self) -> None:
-        """Shorten the file by its free pages, a little at a time so that other writers get in between."""
+        """Overwrite what is left in the index, and shorten the file by its free pages; a little at a time so that other
+        writers get in between."""
+        until = time.monotonic() + SCRUBBING_SECONDS
+        while self._scrub() and time.monotonic() < until:
+            pass
         before = 0
         while True:
             with self._connections.writing() as db:
@@ -120,6 +133,34 @@ class SqliteStore:
             before = free
         with self._connections.reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def _scrub(self) -> bool:
+        with self._connections.writing() as db:
+            return search.scrub_some(db)
+
+    def index_texts(self) -> bool:
+        """Take some of what came since into the index of words, and overwrite some of what was taken out; whether there
+        is more. False also where SQLite has no FTS5: then every search reads the texts."""
+        with self._connections.reading(at_once=True) as db:
+            if not search.has_fts5(db):
+                return False
+            segments, stale = search.next_segments(db), search.state(db, "stale") != 0
+        if segments:
+            documents = [search.document(segment) for segment in segments]
+            with self._connections.writing() as db:
+                search.put(db, segments, documents)
+        return (stale and self._scrub()) or bool(segments)
+
+    def drop_index(self) -> None:
+        """Remove the index of words."""
+        with self._connections.writing() as db:
+            search.drop(db)
+        self._give_back_room()
+
+    def texts_waiting(self) -> int:
+        """How many segments are not in the index of words; all if there is none."""
+        with self._connections.reading() as db:
+            return search.waiting(db)
 
     def close(self) -> None:
         """Close every connection. Idempotent; any other call afterwards raises StoreError."""
@@ -182,18 +223,26 @@ class SqliteStore:
         place = place_of(query.cursor, query.sort) if query.cursor else None
         size, now_ns = query.limit + 1, self._clock()
         self._settle(project_id)
-        few = self._has_few(project_id, query)
+        few, telling = self._has_few(project_id, query), self._telling(query.text)
+        keys = None if query.text is None else json.dumps(list(telling))
         while True:
             with self._connections.reading() as db:
-                rows = db.execute(*queries.listing(project_id, query, place, size, few=few)).fetchall()
+                rows = db.execute(*queries.listing(project_id, query, place, size, few=few, telling=keys)).fetchall()
             for row in rows:
                 known = sessions.session_of(row)
                 session = self._record(project_id, known, now_ns)
-                if selects(query, session):
+                if selects(query, session, is_told=known.key in telling):
                     yield known, session
             if len(rows) < size:
                 return
             place, size = (sort_value(session, query.sort), session.session_id), max(size, 1000)
+
+    def _telling(self, text: str | None) -> set[int]:
+        """The keys of the sessions whose events say a text."""
+        if text is None:
+            return set()
+        with self._connections.reading(at_once=True) as db:
+            return search.sessions_that_say(db, phrases_of(text))
 
     def _has_few(self, project_id: str, query: SessionQuery) -> bool:
         """Whether few sessions have the tag or the model that the query asks for, where that decides how to sort."""

@@ -1,0 +1,69 @@
+"""What a search in texts finds, as a table."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentops_otel.records import Action, LLMCall
+from agentops_otel.store.words import phrases_of, tells, texts_of, vocabulary, words_of
+
+EVENTS = [
+    LLMCall(
+        event_id="1",
+        session_id="s",
+        name="unsearched",
+        init_timestamp=1,
+        prompt=[{"role": "user", "parts": [{"type": "text", "content": "What's the Weather-Forecast for Zürich?"}]}],
+        completion=[{"role": "assistant", "parts": [{"type": "text", "content": "東京は晴れ。Straße 7a"}]}],
+    ),
+    Action(event_id="2", session_id="s", name="step", init_timestamp=2, params={"city": "Bern"}, logs=["read", "only"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("weather", True),
+        ("WEATH", True),
+        ("eather", False),
+        ("weather bern", True),
+        ("weather geneva", False),
+        ("weather-fore", True),
+        ("weather-for-zurich", False),
+        ("forecast-for-zür", True),
+        ('"weather forecast"', True),
+        ('"weather fore"', False),
+        ('"the weather" "for zürich"', True),
+        ('"forecast weather"', False),
+        ('"read only"', False),
+        ("zurich", False),
+        ("strasse", True),
+        ("東京", True),
+        ("京東", False),
+        ("7", True),
+        ('"7"', False),
+        ("user", True),
+        ("city", False),
+        ("unsearched", False),
+        ("", False),
+        (' "" -- ? ', False),
+    ],
+)
+def test_a_query_is_found(query: str, found: bool) -> None:
+    """By whole words or their beginnings, in any case, all of them somewhere in the session."""
+    assert tells(EVENTS, phrases_of(query)) == found
+
+
+def test_data_is_no_text() -> None:
+    """A picture in base64 is not searched; a long text without spaces that is not ASCII is."""
+    assert list(texts_of({"params": {"image": "QUJD" * 1000, "text": "語" * 2000}, "extra": {"x": "y"}})) == [
+        "語" * 2000
+    ]
+
+
+@given(st.lists(st.text()))
+def test_the_vocabulary_is_the_words(texts: list[str]) -> None:
+    """Made another way, for it is made of every text."""
+    assert vocabulary(texts) == {word for text in texts for word in words_of(text)}
