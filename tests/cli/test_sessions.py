@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,20 @@ def ids(cli: Cli, *options: str) -> list[str]:
 
 
 # --- list ------------------------------------------------------------------------------------------------------------
+
+
+def test_two_sessions_are_compared(cli: Cli, db: Path) -> None:
+    """Sums with their change and the steps that differ; the same as JSON."""
+    ran = cli("sessions", "diff", FAILED[:6], DONE)
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^state +Failure +Success$", ran.out, re.M)
+    assert re.search(r"^model calls +\d +0 +-\d$", ran.out, re.M)
+    assert "-  tool get_weather" in ran.out
+
+    compared = json.loads(cli("sessions", "diff", DONE, FAILED, "--json").out)
+    assert (compared["a"], compared["b"]) == (DONE, FAILED)
+    assert compared["tools"] == {"get_weather": {"a": 0, "b": 1, "change": 1}}
+    assert cli("sessions", "diff", DONE, "nobody").code == 3
 
 
 def test_list_shows_the_newest_first(cli: Cli, db: Path) -> None:

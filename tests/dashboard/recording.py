@@ -95,6 +95,21 @@ def research(client: OpenAI, server: ModelServer) -> Any:
     return session
 
 
+def again(client: OpenAI, server: ModelServer) -> Any:
+    """`research` with another model, one tool call more and no second question."""
+    session = agentops.start_session(tags=["research", "nightly"])
+    server.script(
+        Reply(
+            tools=[ToolRequest("search_papers", {"topic": t}) for t in ("telemetry", "tracing")], tokens=Tokens(412, 58)
+        ),
+        Reply(text="Three papers matter, all of them from 2025 and 2026.", tokens=Tokens(812, 71)),
+        Reply(text="Telemetry was measured in 2025. A larger study confirmed it in 2026.", tokens=Tokens(198, 46)),
+    )
+    Writer(client).write(Researcher(client, "gpt-4.1").research("Which papers on telemetry should I read first?"))
+    session.end_session("Success")
+    return session
+
+
 def failure(client: OpenAI, server: ModelServer) -> Any:
     """A tool times out and a model does not exist; Failure with a reason."""
     session = agentops.start_session(tags=["nightly"])

@@ -22,6 +22,7 @@ PAGES = {
     "waterfall": "/sessions/{research}?event={call}",
     "chat": "/sessions/{research}?tab=chat",
     "cost": "/sessions/{research}?tab=cost",
+    "compare": "/compare?a={research}&b={again}",
     "error": "/sessions/{failure}?event={error}",
 }
 PAST = {"overview": "/overview?since=30d"}
@@ -34,6 +35,13 @@ def main() -> None:
         command = [sys.executable, str(RECORDING), *SHOWN]
         said = subprocess.run(command, env=environment(server.db), stdout=subprocess.PIPE, text=True, check=True).stdout
         ids = dict(zip(SHOWN, said.split(), strict=True))
+        ids["again"] = subprocess.run(
+            [sys.executable, str(RECORDING), "again"],
+            env=environment(server.db),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
         ids["call"] = _first_event(server, ids["research"], "llms")
         ids["error"] = _first_event(server, ids["failure"], "tools")
         with subprocess.Popen(

@@ -71,6 +71,7 @@ PATHS = (
     "/overview",
     "/sessions",
     "/sessions?state=failure&tag=nightly",
+    "/compare?a={research}&b={canary}",
     *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),
     *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
 )

@@ -76,7 +76,7 @@ def test_a_filter_can_be_taken_away(recorded: Recorded) -> None:
         ("state=odd", "State is 'odd'; it is one of running, success, failure, indeterminate"),
         ("since=yore", "Since: 'yore' is neither a time ago (30m, 2h, 3d) nor an ISO date or time (2026-11-22)"),
         ("min_cost=much", "Cost from is 'much'; give an amount in US dollars, as 0.25"),
-        ("cursor=x", "'x' is not a cursor of this store; start again without one"),
+        ("cursor=x", "'x' is not a cursor of this store and order; start again without one"),
     ],
 )
 def test_a_wrong_filter_is_told(recorded: Recorded, query: str, words: str) -> None:

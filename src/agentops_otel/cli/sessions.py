@@ -196,6 +196,26 @@ def _models(by_model: dict[str, Statistics]) -> list[dict[str, Any]]:
 
 
 @sessions.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@AS_JSON
+@on_store
+def diff(stored: Stored, a: str, b: str, as_json: bool) -> None:
+    """Compare two sessions: what B has more or less than A, and which steps changed."""
+    from agentops_otel.comparison import compare
+
+    first, second = stored.session(a), stored.session(b)
+    events = [stored.store.events(stored.project, one.session_id) for one in (first, second)]
+    comparison = compare(first, events[0], second, events[1])
+    if as_json:
+        show_json(comparison.to_json())
+        return
+    from agentops_otel.text import comparison_text
+
+    show(comparison_text(comparison, width()))
+
+
+@sessions.command()
 @click.argument("session_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @AS_JSON

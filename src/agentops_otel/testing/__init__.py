@@ -1,5 +1,5 @@
-"""What a test of a program with agents needs: an offline model server that the real clients talk to, and a store in
-memory."""
+"""What a test of a program with agents needs: an offline model server that the real clients talk to, a store in
+memory, and `assert_session`, which says what a recorded session is to be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agentops_otel.store.memory import MemoryStore as MemoryStore
+    from agentops_otel.testing.assertions import assert_session as assert_session
     from agentops_otel.testing.model_server import ModelServer as ModelServer
     from agentops_otel.testing.model_server import Request as Request
     from agentops_otel.testing.replies import Body as Body
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "MemoryStore": "agentops_otel.store.memory",
+    "assert_session": "agentops_otel.testing.assertions",
     "ModelServer": "agentops_otel.testing.model_server",
     "Request": "agentops_otel.testing.model_server",
     "Body": "agentops_otel.testing.replies",

@@ -4,7 +4,8 @@ What is unknown is "–", never a made-up 0; times are UTC, as in the JSON. Text
 cursor or change colours: control characters are shown escaped.
 """
 
+from agentops_otel.text.comparison import comparison_text
 from agentops_otel.text.sessions import models_table, session_table, sessions_table
 from agentops_otel.text.tree import event_tree
 
-__all__ = ["event_tree", "models_table", "session_table", "sessions_table"]
+__all__ = ["comparison_text", "event_tree", "models_table", "session_table", "sessions_table"]

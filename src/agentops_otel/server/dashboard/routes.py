@@ -12,10 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
+from agentops_otel.comparison import compare
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.records import Session
 from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.dashboard.assets import assets
+from agentops_otel.server.dashboard.compare_page import ComparePage
 from agentops_otel.server.dashboard.filters import STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
@@ -25,6 +27,7 @@ from agentops_otel.server.dashboard.session_page import SessionPage, exported
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
 from agentops_otel.store.keys import Keys
+from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_change, sum_text
 
 SESSIONS_AT_ONCE = 50
 
@@ -64,6 +67,7 @@ class Dashboard:
         router.add_api_route("/sessions", self.sessions, methods=["GET"])
         router.add_api_route("/sessions/{session_id:path}", self.session, methods=["GET"])
         router.add_api_route("/overview", self.overview, methods=["GET"])
+        router.add_api_route("/compare", self.compare, methods=["GET"])
         router.add_api_route("/exports/{form}/{session_id:path}", self.export, methods=["GET"])
         router.add_api_route("/login", self.login_page, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["POST"])
@@ -148,10 +152,46 @@ class Dashboard:
         return exported(self._store, self._found(request, session_id), form)
 
     def _found(self, request: Request, session_id: str) -> Session:
-        session = self._store.session(caller_of(request, self._gate).project_id, session_id)
+        session = self._readable(caller_of(request, self._gate), session_id)
         if session is None:
             raise Refusal(404, "There is no such session in this project.", "unknown_session")
         return session
+
+    def _readable(self, caller: Caller, session_id: str) -> Session | None:
+        """A session of the caller's project, or one that its client let this project read by a parent key."""
+        session = self._store.session(caller.project_id, session_id)
+        owner = None if session is not None else self._keys.owner_of_shared(caller.project_id, session_id)
+        return self._store.session(owner, session_id) if owner is not None else session
+
+    def compare(self, request: Request) -> Response:
+        """Two sessions side by side: `a` and `b` are their ids, `steps=all` shows those that are the same, too."""
+        caller, asked = caller_of(request, self._gate), request.query_params
+        a, b = asked.get("a", "").strip(), asked.get("b", "").strip()
+        found = [self._readable(caller, one) if one else None for one in (a, b)]
+        missing = [one for one, session in zip((a, b), found, strict=True) if one and session is None]
+        shown = None
+        if found[0] is not None and found[1] is not None:
+            events = [self._store.events(one.project_id, one.session_id) for one in found if one is not None]
+            everything = asked.get("steps") == "all"
+            both = compare(found[0], events[0], found[1], events[1])
+            shown = ComparePage(both, asked.get("from", ""), everything=everything)
+        wrong = f"There is no session {' and no session '.join(missing)} in this project." if missing else None
+        return page(
+            html(
+                "compare.html",
+                a=a,
+                b=b,
+                wrong=wrong,
+                shown=shown,
+                labels=LABELS,
+                kinds=KINDS,
+                sum_text=sum_text,
+                change_text=change_text,
+                cost_change=cost_change,
+                open=self._gate.is_open,
+            ),
+            404 if missing else 200,
+        )
 
     # --- who looks -----------------------------------------------------------------------------------------------
 
