@@ -51,8 +51,8 @@ def client_module(name: str) -> Any:
 
 
 def version(text: str) -> list[int]:
-    """The numbers of a version, to compare."""
-    return [int(number) for number in re.findall(r"\d+", text)[:3]]
+    """The three numbers of a version, to compare."""
+    return [int(number) for number in [*re.findall(r"\d+", text), 0, 0][:3]]
 
 
 # --- what a file of tests says ---------------------------------------------------------------------------------------
@@ -435,7 +435,7 @@ def run(case: Case, server: ModelServer) -> tuple[Any, BaseException | None]:
 async def _run_sync(case: Case, server: ModelServer) -> Any:
     assert case.matrix.connect is not None
     async with AsyncExitStack() as stack:
-        client = await _entered(stack, case.matrix.connect(server.url))
+        client = await _entered(stack, case.matrix.connect(server.url), is_async=False)
 
         async def begin() -> Any:
             result = case.way.call(client)
@@ -450,7 +450,7 @@ async def _run_sync(case: Case, server: ModelServer) -> Any:
 async def _run_async(case: Case, server: ModelServer) -> Any:
     assert case.matrix.connect_async is not None
     async with AsyncExitStack() as stack:
-        client = await _entered(stack, case.matrix.connect_async(server.url))
+        client = await _entered(stack, case.matrix.connect_async(server.url), is_async=True)
 
         async def begin() -> Any:
             result = case.way.call(client)
@@ -462,9 +462,9 @@ async def _run_async(case: Case, server: ModelServer) -> Any:
         return await asyncio.gather(*(case.outcome.does(begin) for _ in range(case.outcome.at_once)))
 
 
-async def _entered(stack: AsyncExitStack, client: Any) -> Any:
+async def _entered(stack: AsyncExitStack, client: Any, *, is_async: bool) -> Any:
     """The client, closed in the way it has when the stack is left."""
-    if hasattr(client, "__aenter__"):
+    if is_async and hasattr(client, "__aenter__"):
         return await stack.enter_async_context(client)
     if hasattr(client, "__enter__"):
         return stack.enter_context(client)
@@ -504,9 +504,9 @@ def events_of(spans: Sequence[ReadableSpan]) -> list[Event]:
 
 _PER_REQUEST = re.compile(
     r"[0-9a-f]{8}\d{6}|\breq_[0-9a-f]{8}\b|\b1[0-9]{9}\b|127\.0\.0\.1:\d+|\b0x[0-9a-f]{6,}"
-    r"|\b\w{3}, \d\d \w{3} \d{4} [0-9:]{8} GMT\b"
+    r"|\b20\d\d-\d\d-\d\dT[\d:.]+\d|\b\w{3}, \d\d \w{3} \d{4} [0-9:]{8} GMT\b"
 )
-"""Ids of the offline server, seconds and dates of its clock, its port, and places in memory."""
+"""Ids of the offline server, times of its clock, its port, and places in memory."""
 
 
 def shown(value: Any, depth: int = 0) -> Any:

@@ -13,11 +13,10 @@ from opentelemetry.trace import NoOpTracer
 import providers
 from agentops_otel.instruments import registry
 
-from .matrix import OUTCOMES, Matrix, Outcome, Way
+from .matrix import OUTCOMES, Matrix, Outcome, Way, version
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/providers.md"
-LOWEST = REPOSITORY / "tests/lowest-providers.txt"
 HEAD = """# What is tested of each client
 
 Written by `WRITE_DOCS=1 make providers` from `tests/providers`. Each cell is a test with the real client and an offline
@@ -89,9 +88,15 @@ def test_the_document_is_that_of_the_tests() -> None:
 
 
 def test_the_oldest_tested_version_is_the_oldest_that_is_promised() -> None:
-    """`Provider.tested` begins with the version in tests/lowest-providers.txt."""
-    pinned = dict(line.split("==") for line in LOWEST.read_text().split() if "==" in line)
+    """`Provider.tested` begins with the version that CI installs."""
+    pinned = {**pins("lowest-providers.txt"), **pins("lowest.txt")}
     installation = registry.install(NoOpTracer())
     installation.uninstall()
-    promised = {status.distribution: status.tested.removeprefix(">=") for status in installation.status}
+    promised = {status.distribution: version(status.tested.removeprefix(">=")) for status in installation.status}
     assert promised == {name: pinned.get(name) for name in promised}
+
+
+def pins(name: str) -> dict[str, list[int]]:
+    """The versions that a file of requirements pins."""
+    lines = [line.split("==") for line in (REPOSITORY / "tests" / name).read_text().split() if "==" in line]
+    return {distribution: version(number) for distribution, number in lines}

@@ -13,7 +13,14 @@ from typing import Any
 
 from agentops_otel.guard import quietly
 
-ROOTS = ("openai", "anthropic", "groq", "botocore", "aiobotocore")
+ROOTS = (
+    "openai",
+    "anthropic",
+    "groq",
+    "botocore",
+    "aiobotocore",
+    "ollama",
+)
 """The top-level packages of all providers; a test compares them with the registry."""
 
 

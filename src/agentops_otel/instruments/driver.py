@@ -120,6 +120,7 @@ def watched(
             raise
         return flight.hand_over(result)
 
+    call.tower = tower  # type: ignore[attr-defined]
     return wrapt.FunctionWrapper(original, call)
 
 
@@ -129,6 +130,12 @@ def _routed(route: Route, instance: Any, asked: Mapping[str, Any]) -> tuple[Oper
         if found is not None:
             return found
     return None, asked
+
+
+def tower_of(wrapper: Any) -> Tower | None:
+    """The tower whose calls a wrapper of ours watches; None for anybody else's."""
+    found = getattr(getattr(wrapper, "_self_wrapper", None), "tower", None)
+    return found if isinstance(found, Tower) else None
 
 
 def collecting(original: Any, tower: Tower) -> Any:
@@ -169,7 +176,8 @@ def _positional_names(function: Any) -> tuple[str, ...]:
     except (TypeError, ValueError):
         return ()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in parameters[1:] if p.kind in positional)
+    own = parameters if inspect.ismethod(function) else parameters[1:]
+    return tuple(p.name for p in own if p.kind in positional)
 
 
 def _only_prepares(function: Any) -> bool:

@@ -15,10 +15,17 @@ import wrapt
 from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
-from agentops_otel.instruments.driver import Tower, collecting, silenced, watched
+from agentops_otel.instruments.driver import Tower, collecting, silenced, tower_of, watched
 from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider
 
-NAMES = ("openai", "anthropic", "groq", "bedrock", "aiobotocore")
+NAMES = (
+    "openai",
+    "anthropic",
+    "groq",
+    "bedrock",
+    "aiobotocore",
+    "ollama",
+)
 """Every provider, by the name of its module in this package."""
 
 State = Literal["waiting", "active", "missing", "skipped"]
@@ -118,6 +125,9 @@ class Installation:
         if original is None:
             told.state = "missing"
             return
+        if any(tower_of(layer) is self._tower for layer in _layers(original)):
+            told.state = "active"  # a copy of a function that is watched already, under another name
+            return
         neighbour = wrapped_by(original)
         if neighbour is not None:
             told.state, told.reason = "skipped", f"{point.module}.{point.path} is already wrapped by {neighbour}"
@@ -158,8 +168,14 @@ class _Patch:
 
 
 def wrapped_by(function: Any) -> str | None:
-    """The package of another instrumentor (or of us) whose wrapper is anywhere around the function."""
+    """The package of another instrumentor (or of us) whose wrapper is anywhere around the function.
+
+    One of ours that was uninstalled lets every call pass, and does not count.
+    """
     for layer in _layers(function):
+        tower = tower_of(layer)
+        if tower is not None and not tower.is_open:
+            continue
         module = _module_of(layer)
         if module.startswith(_NEIGHBOURS):
             return module

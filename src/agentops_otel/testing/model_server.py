@@ -31,7 +31,13 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
-from agentops_otel.testing import anthropic_wire, bedrock_wire, groq_wire, openai_wire
+from agentops_otel.testing import (
+    anthropic_wire,
+    bedrock_wire,
+    groq_wire,
+    ollama_wire,
+    openai_wire,
+)
 from agentops_otel.testing.openai_wire import Endpoint, error_body
 from agentops_otel.testing.replies import Answer, Body, Event, Failure, Reply, Scripted, answer_to
 
@@ -40,6 +46,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **anthropic_wire.ENDPOINTS,
     **groq_wire.ENDPOINTS,
     **bedrock_wire.ENDPOINTS,
+    **ollama_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
