@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.trace import NoOpTracer
 from tests.cli.conftest import db, home  # noqa: F401  fixtures
 
 from agentops_otel.doctor import Finding, Report, report
@@ -231,9 +232,12 @@ print(json.dumps(["openai" in sys.modules, [one.topic for one in found.findings 
 """
     command, env = [sys.executable, "-c", code], {**os.environ, "AGENTOPS_HOME": str(tmp_path)}
     asked = [subprocess.run([*command, *more], capture_output=True, check=True, env=env) for more in ([], ["x"])]
+    installation = registry.install(NoOpTracer())
+    installation.uninstall()
+    clients = [f"instrument {status.distribution}" for status in installation.status]
     assert [json.loads(one.stdout) for one in asked] == [
         [False, ["instruments", "double instrumentation"]],
-        [True, [*(f"instrument {name}" for name in registry.NAMES), "double instrumentation"]],
+        [True, [*clients, "double instrumentation"]],
     ]
 
 

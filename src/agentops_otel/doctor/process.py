@@ -109,7 +109,7 @@ def _rehearsed() -> Iterator[Finding]:
             if status.distribution in known:
                 yield _imported(status) or _client(status)
             else:
-                yield Finding(f"instrument {status.name}", "ok", f"{status.distribution} is not installed")
+                yield Finding(f"instrument {status.distribution}", "ok", f"{status.distribution} is not installed")
     finally:
         installation.uninstall()
 
@@ -123,7 +123,7 @@ def _imported(status: ProviderStatus) -> Finding | None:
                 point.state = "missing"
     except Exception as error:  # noqa: BLE001  a client may fail in any way when it is imported
         return Finding(
-            f"instrument {status.name}",
+            f"instrument {status.distribution}",
             "problem",
             f"{status.distribution} cannot be imported: {type(error).__name__}: {error}",
             f"install it again: pip install --force-reinstall {status.distribution}",
@@ -142,7 +142,7 @@ def _import_if_there(module: str) -> None:
 
 def _client(status: ProviderStatus) -> Finding:
     version = installed().get(status.distribution)
-    topic, name = f"instrument {status.name}", f"{status.distribution} {version or ''}".strip()
+    topic, name = f"instrument {status.distribution}", f"{status.distribution} {version or ''}".strip()
     by_state: dict[str, list[PointStatus]] = {}
     for point in status.points:
         by_state.setdefault(point.state, []).append(point)
