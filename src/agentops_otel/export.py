@@ -19,10 +19,12 @@ from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
 
 if TYPE_CHECKING:
+    from agentops_otel.conventions.ignoring import Ignored
     from agentops_otel.facts import Fact
     from agentops_otel.pricing import Pricer
     from agentops_otel.records import Session
     from agentops_otel.sinks.base import Sink
+    from agentops_otel.spans import FlatSpan
 
 
 class AgentOpsSpanExporter(SpanExporter):
@@ -38,6 +40,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self._settings = (settings or options.from_environment()).replace(**given)
         self._sink = sink
         self._pricer: Pricer | None = None
+        self._ignored: Ignored | None = None
         self.file = self._settings.db_path() if sink is None else None
         """The file of the embedded store, where that is the sink."""
 
@@ -62,8 +65,20 @@ class AgentOpsSpanExporter(SpanExporter):
         from agentops_otel.translate import translate
 
         price = self._pricing().priced
-        facts = [fact for span in belonging(map(from_sdk, spans)) for fact in translate(span, price=price)]
+        kept = self._kept(belonging(map(from_sdk, spans)))
+        facts = [fact for span in kept for fact in translate(span, price=price)]
         return facts if self._settings.capture_content != "none" else facts_without_content(facts)
+
+    def _kept(self, spans: Sequence[FlatSpan]) -> Sequence[FlatSpan]:
+        """The spans that the user did not ask to leave out."""
+        settings = self._settings
+        if not settings.ignore_spans:
+            return spans
+        if self._ignored is None:
+            from agentops_otel.conventions.ignoring import Ignored
+
+            self._ignored = Ignored(settings.ignore_spans, in_sessions=settings.ignore_in_sessions)
+        return self._ignored.kept(spans)
 
     def _pricing(self) -> Pricer:
         """The user's table and genai-prices; a table that cannot be read is told once and left out."""

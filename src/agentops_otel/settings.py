@@ -183,6 +183,16 @@ class Settings:
         _one_of("full", "none"),
         "Record prompts, completions, arguments and results, or none.",
     )
+    ignore_spans: tuple[str, ...] = _option(
+        (),
+        "AGENTOPS_IGNORE_SPANS",
+        _texts,
+        "Spans that are left out where they are in no session, by scope (`sqlalchemy*`) or by attribute "
+        "(`url.path=/health*`).",
+    )
+    ignore_in_sessions: bool = _option(
+        False, "AGENTOPS_IGNORE_IN_SESSIONS", _flag, "Leave the spans of `ignore_spans` out of sessions, too."
+    )
     propagate_environment: bool = _option(
         True,
         "AGENTOPS_PROPAGATE_ENVIRONMENT",

@@ -37,6 +37,14 @@ PORT = click.IntRange(0, 65535)
 @click.option("--tls-key", type=FILE, help="Its key, PEM.")
 @click.option("--prices", type=FILE, help="Your own table of prices [default: $AGENTOPS_PRICES].")
 @click.option(
+    "--ignore-span",
+    "ignore_spans",
+    metavar="PATTERN",
+    multiple=True,
+    help="Take no such spans outside of sessions: a scope, or ATTRIBUTE=VALUE [default: $AGENTOPS_IGNORE_SPANS].",
+)
+@click.option("--ignore-in-sessions", is_flag=True, help="Take no such spans in sessions, either.")
+@click.option(
     "--log-level",
     type=click.Choice(("debug", "info", "warning", "error"), case_sensitive=False),
     default="info",
@@ -63,6 +71,8 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     prices: Path | None,
+    ignore_spans: tuple[str, ...],
+    ignore_in_sessions: bool,
     log_level: str,
     index: bool,
     retention: Retention,
@@ -76,7 +86,8 @@ def serve(
     from agentops_otel.server import serve as serve_store
     from agentops_otel.settings import from_environment
 
-    own = from_environment().prices
+    told = from_environment()
+    own = told.prices
     serve_store(
         ServerOptions(
             db=path_of(db),
@@ -88,6 +99,8 @@ def serve(
             tls_cert=tls_cert,
             tls_key=tls_key,
             prices=prices or (Path(own) if own else None),
+            ignore_spans=ignore_spans or told.ignore_spans,
+            ignore_in_sessions=ignore_in_sessions or told.ignore_in_sessions,
             log_level=log_level,
             retention=retention,
             index=index,

@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentops_otel._version import __version__
+from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.guard import logger
 from agentops_otel.server.api_docs import page_of
@@ -49,7 +50,8 @@ class Parts:
         self.counters = Counters()
         self.gate = Gate(keys, is_local=options.is_local, per_second=options.rate_limit)
         self.span_logs = SqliteSpanLogs(options.db)
-        self.ingest = Ingest(store, self.span_logs, self.counters, price=price)
+        ignored = Ignored(options.ignore_spans, in_sessions=options.ignore_in_sessions)
+        self.ingest = Ingest(store, self.span_logs, self.counters, price=price, ignored=ignored)
         self.in_flight = InFlight(HELD_BYTES)
         self.upkeep = Upkeep(
             Forgetting(store, keys, self.span_logs), options.retention, self.counters, index=options.index

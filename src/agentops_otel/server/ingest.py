@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 from agentops_otel import otlp
 from agentops_otel.conventions.belonging import belonging
 from agentops_otel.conventions.genai_events import NAMES, log_name
+from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.guard import logger
@@ -50,12 +51,14 @@ class Ingest:
         counters: Counters,
         *,
         price: Pricer | None = None,
+        ignored: Ignored | None = None,
         workers: int = WORKERS,
     ) -> None:
         self._store = store
         self._span_logs = span_logs
         self._counters = counters
         self._price = price
+        self._ignored = ignored or Ignored()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="agentops-ingest")
         self._waiting = 0
 
@@ -81,14 +84,14 @@ class Ingest:
         self._counters.add("accepted_records", door, records)
 
     def spans(self, door: str, project_id: str, spans: Sequence[FlatSpan], rejected: Sequence[str]) -> None:
-        """Translate and write spans; count those that were refused."""
+        """Translate and write spans, but for those that are to be left out; count those that were refused."""
         self._counters.add("received_records", door, len(spans) + len(rejected))
         if rejected:
             self._counters.add("rejected_records", door, len(rejected))
             logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
         facts: list[Fact] = []
         silent: list[FlatSpan] = []
-        for span in belonging(spans):
+        for span in self._ignored.kept(belonging(spans)):
             said = translate(span, price=self._price)
             facts += said
             if any(_is_silent(fact) for fact in said):

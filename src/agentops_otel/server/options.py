@@ -17,7 +17,8 @@ class ServerOptions:
     `hosts` are further names under which this machine is asked (a reverse proxy's); `rate_limit` is requests per second
     and key, 0 for none. `tls_cert` and `tls_key` are PEM files, `prices` is the user's own table of prices.
     `retention` says which sessions are removed, at the start and every hour;
-    `index` keeps an index of the words in recorded texts.
+    `index` keeps an index of the words in recorded texts. `ignore_spans`
+    are patterns of spans that are not taken, `ignore_in_sessions` extends them to sessions (`conventions.ignoring`).
     """
 
     db: Path
@@ -32,6 +33,8 @@ class ServerOptions:
     prices: Path | None = None
     retention: Retention = KEEP_ALL
     index: bool = True
+    ignore_spans: tuple[str, ...] = ()
+    ignore_in_sessions: bool = False
     exit_timeout_s: float = 10.0
 
     @property
