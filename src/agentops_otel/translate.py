@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from agentops_otel.conventions import damaged
-from agentops_otel.conventions.dialects import dialects_of
+from agentops_otel.conventions.dialects import REASON_NAMES, dialects_of
 from agentops_otel.conventions.exceptions import (
     ERROR_TYPE,
     EXCEPTION_EVENT,
@@ -147,8 +147,7 @@ def _leave_other_words(span: FlatSpan, reading: Reading) -> None:
     """An attribute whose finish reasons have another name in the conventions is left, so that the original is kept."""
     if reading.finish_reasons is None:
         return
-    used = [name for name, field in reading.consumed.items() if field == "finish_reasons"]
-    for name in used:
+    for name in REASON_NAMES.intersection(reading.consumed):
         if texts(span.attributes.get(name)) != reading.finish_reasons:
             del reading.consumed[name]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from agentops_otel.conventions import genai
 from agentops_otel.conventions.markers import (
@@ -38,7 +38,7 @@ from agentops_otel.conventions.markers import (
 )
 from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import count
-from agentops_otel.conventions.wire import loaded, number, text, texts
+from agentops_otel.conventions.wire import by_shape, loaded, number, text, texts
 from agentops_otel.facts import End, EndRank, HostEnv, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.records import END_STATES, EVENT_TYPES, Price, Usage
 from agentops_otel.spans import AnyValue, FlatSpan
@@ -85,7 +85,7 @@ class AgentOpsDialect:
 
     def matches(self, span: FlatSpan) -> bool:
         """Every span of ours, and every span stamped with a session of ours."""
-        return not _OURS.isdisjoint(span.attributes)
+        return bool(_ours_of(span.attributes).names)
 
     def read(self, span: FlatSpan) -> Reading:
         """The session id and agent; session facts of markers and roots; the event fields we write."""
@@ -99,9 +99,9 @@ class AgentOpsDialect:
         if kind in (KIND_SESSION, KIND_MARKER):
             reading.kind = "session" if kind == KIND_SESSION else "marker"
             reading.session = _session_facts(span, reading)
-        ours = _OURS.intersection(attributes)
-        reading.consumed = dict.fromkeys(ours, "")
-        if ours <= _STAMPED:
+        ours = _ours_of(attributes)
+        reading.consumed = dict.fromkeys(ours.names, "")
+        if ours.are_stamps:
             return reading
         _read_event(attributes, reading)
         if reading.usage is not None:
@@ -207,6 +207,19 @@ _OURS = frozenset(
         *_JSON_FIELDS,
     }
 )
+
+
+class _Ours(NamedTuple):
+    """Which attributes of a span are ours, and whether these only tell where it belongs."""
+
+    names: tuple[str, ...]
+    are_stamps: bool
+
+
+@by_shape
+def _ours_of(names: tuple[str, ...]) -> _Ours:
+    ours = tuple(name for name in names if name in _OURS)
+    return _Ours(ours, _STAMPED.issuperset(ours))
 
 
 def _built(cls: type[_T], value: AnyValue, read: Callable[[Any], Any]) -> _T | None:

@@ -73,12 +73,14 @@ def session_named_by(attributes: Mapping[str, AnyValue]) -> str | None:
     return None
 
 
-def _session_names() -> Iterator[tuple[str, Reader]]:
-    yield SESSION_ID, text
+def _names_of(field: str) -> Iterator[tuple[str, Reader]]:
+    """The attributes that hold a field in any vocabulary, and their readers, the most believed first."""
     for dialect in DIALECTS:
         for table in vars(sys.modules[type(dialect).__module__]).values():
             if isinstance(table, Rules):
-                yield from ((name, read) for name, target, read in table.flat if target == "session_id")
+                yield from ((name, read) for name, target, read in table.flat if target == field)
 
 
-_SESSION_NAMES = tuple(_session_names())
+_SESSION_NAMES: tuple[tuple[str, Reader], ...] = ((SESSION_ID, text), *_names_of("session_id"))
+REASON_NAMES = frozenset(name for name, _ in _names_of("finish_reasons"))
+"""The attributes that tell why an answer ended."""

@@ -6,7 +6,7 @@ of OpenAI, Anthropic, Google and Bedrock, LangChain's and Haystack's serialised 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from agentops_otel.conventions.wire import parsed
@@ -43,7 +43,7 @@ def messages(value: AnyValue, role: str) -> list[Message] | Json:
         found = [found]
     if type(found) is not list or not found:
         return None if found == [] or found == "" else found
-    return _joined(one if _is_message(one) else message(one, role) for one in found)
+    return _joined([one if _is_message(one) else message(one, role) for one in found])
 
 
 def _is_message(one: Json) -> bool:
@@ -169,8 +169,10 @@ def message(value: Json, role: str) -> Message:
 _ITEMS = frozenset({"function_call", "function_call_output", "reasoning", "tool_use", "thinking", "text", "tool_call"})
 
 
-def _joined(found: Iterable[Message]) -> list[Message]:
+def _joined(found: list[Message]) -> list[Message]:
     """The messages, with an answer that came in several items (reasoning, then text, then calls) in one."""
+    if len(found) == 1:
+        return found
     out: list[Message] = []
     for one in found:
         if out and len(one) == len(out[-1]) == 2 and one["role"] == out[-1]["role"] == "assistant":
