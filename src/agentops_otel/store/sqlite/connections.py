@@ -53,6 +53,7 @@ class _Opened(NamedTuple):
 
     db: sqlite3.Connection
     file: tuple[int, int] | None
+    lasts: bool = True
 
 
 class Connections:
@@ -91,7 +92,7 @@ class Connections:
         """A connection to read with. Give it back soon: no user code may run inside. `at_once`: all statements see the
         same state."""
         with self._use(), self._our_errors():
-            reader = self._current(self._idle_reader())
+            reader = self._current(self._idle_reader(), to_write=False)
             try:
                 if at_once:
                     reader.db.execute("BEGIN")
@@ -101,7 +102,7 @@ class Connections:
             except BaseException:
                 reader.db.close()
                 raise
-            if self._closed or len(self._idle) >= _IDLE_AT_MOST:
+            if self._closed or len(self._idle) >= _IDLE_AT_MOST or not reader.lasts:
                 reader.db.close()
             else:
                 self._idle.append(reader)
@@ -144,7 +145,7 @@ class Connections:
     def _begun(self) -> sqlite3.Connection | None:
         """The writer inside a new transaction, None if another process is writing."""
         self._writer, last = None, self._writer
-        self._writer = self._current(last)
+        self._writer = self._current(last, to_write=True)
         try:
             self._writer.db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -153,14 +154,19 @@ class Connections:
             raise
         return self._writer.db
 
-    def _current(self, last: _Opened | None) -> _Opened:
+    def _current(self, last: _Opened | None, *, to_write: bool) -> _Opened:
         """`last`, or a new connection if there is none or the file is no longer the one it was opened on: somebody
         deleted or replaced it, and what is written through the old connection would be lost."""
         if last is not None:
             if last.file == _identity(self.path):
                 return last
             last.db.close()
-        return self._open()
+        try:
+            return self._open()
+        except (StoreReadOnlyError, sqlite3.OperationalError) as error:
+            if to_write or not self._can_only_be_read(error):
+                raise
+            return self._opened_to_read()
 
     def _give_up(self, writer: sqlite3.Connection) -> None:
         """Close it, which rolls back: after an error a connection is not trusted again."""
@@ -264,6 +270,53 @@ class Connections:
             self._configure(db, new=not version)
             if version < steps[-1][0]:
                 self._migrate(db, steps)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _can_only_be_read(self, error: Exception) -> bool:
+        """Whether there is a file, and the error says no more than that nothing can be written at its place."""
+        said = str(error)
+        return (
+            self.path.is_file()
+            and self.path.stat().st_size > 0
+            and (isinstance(error, StoreReadOnlyError) or "readonly" in said or "unable to open" in said)
+        )
+
+    def _opened_to_read(self) -> _Opened:
+        """A connection to a file, or in a folder, that cannot be written.
+
+        To read a file that has a write-ahead log SQLite needs shared memory beside it, which it may find or make. If it
+        can do neither, nobody writes to the file here, and where the log is empty it may be read as one that does not
+        change; but somebody may write it elsewhere, so this connection is not kept.
+        Source: sqlite.org/wal.html, "Read-Only Databases".
+        """
+        for option, lasts in (("mode=ro", True), ("immutable=1", False)):
+            if not lasts and self._has_log():
+                break
+            with suppress(sqlite3.OperationalError):
+                return _Opened(self._connected_to_read(option), _identity(self.path), lasts)
+        raise StoreReadOnlyError(
+            f"{self.path} cannot be read where nothing can be written; copy it with the files {self.path.name}-wal and "
+            f"{self.path.name}-shm, if there are any, to a folder that can"
+        )
+
+    def _has_log(self) -> bool:
+        log = Path(f"{self.path}-wal")
+        return log.exists() and log.stat().st_size > 0
+
+    def _connected_to_read(self, option: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{option}"
+        db = sqlite3.connect(uri, uri=True, timeout=0.1, isolation_level=None, check_same_thread=False)
+        try:
+            newest = self._steps()[-1][0]
+            version = self._recognise(db, newest)
+            if version < newest:
+                raise StoreVersionError(
+                    f"{self.path} has schema {version}, which this version brings to {newest} where it can write; copy "
+                    "it to a folder that can be written"
+                )
         except BaseException:
             db.close()
             raise
