@@ -3,9 +3,10 @@
     python benchmarks/bench_store.py [--events 20000] [--sessions 1000000]
 
 Append: events with 1 KB of prompt and 1 KB of completion on average, 500 in a batch, go through `SqliteStore.append`
-and, in the same round, as ready-made rows of the same tables through `executemany` on a connection set up alike: the
-difference is what Python adds. CPU time of the process is compared, at the lower quartile, because other programs share
-the machine. Without orjson (extra `fast`) the standard library encodes.
+and, in the same round, as ready-made rows through `executemany` on a connection set up alike: the difference is what
+Python adds. Twice: a row of `events` and a row with its body for each event, and the very rows that the store writes,
+which has the bodies of many events in one. CPU time of the process is compared, at the lower quartile, because other
+programs share the machine. Without orjson (extra `fast`; `--no-orjson` hides it) the standard library encodes.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from agentops_otel.facts import EventFact, SessionFacts
 from agentops_otel.records import LLMCall, Price, Usage
 from agentops_otel.store.base import SessionQuery
-from agentops_otel.store.sqlite import SqliteStore
+from agentops_otel.store.sqlite import SqliteStore, rows
 
 BATCH, START = 500, 1_700_000_000_000_000_000
 WORDS = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 24
@@ -62,19 +64,30 @@ def event(number: int, session_id: str) -> LLMCall:
     )
 
 
-def copied(source: Path, target: Path) -> list[tuple[str, list[tuple[object, ...]]]]:
-    """The tables of a filled store, as statements and rows, and an empty store to put them into."""
-    empty = SqliteStore(target)
-    empty.append("default", [SessionFacts("s")])
-    empty.close()
-    statements = []
+Row = tuple[object, ...]
+
+
+class Rows(NamedTuple):
+    """The rows of a filled store: events, a body for each, and segments by the number of the first event in them."""
+
+    events: list[Row]
+    bodies: list[Row]
+    segments: dict[int, Row]
+
+
+def copied(source: Path, *targets: Path) -> Rows:
+    """The rows of a filled store, and empty stores to put them into."""
+    for target in targets:
+        empty = SqliteStore(target)
+        empty.append("default", [SessionFacts("s")])
+        empty.close()
     with sqlite3.connect(source) as db:
-        for table in ("events", "payloads"):
-            rows = db.execute(f"SELECT * FROM {table} ORDER BY {'payload' if table == 'events' else 'key'}").fetchall()
-            marks = ", ".join("?" * len(rows[0]))
-            statements.append((f"INSERT INTO {table} VALUES ({marks})", rows))
+        events = db.execute("SELECT * FROM events ORDER BY payload, line").fetchall()
+        segments = db.execute("SELECT key, body FROM payloads ORDER BY key").fetchall()
+        first = [at for at, row in enumerate(events) if row[-1] == 0]
     db.close()
-    return statements
+    bodies = [body for _, segment in segments for body in segment.split(b"\n")]
+    return Rows(events, list(enumerate(bodies)), dict(zip(first, segments, strict=True)))
 
 
 def raw(path: Path) -> sqlite3.Connection:
@@ -98,32 +111,39 @@ def bench_append(folder: Path, events: int) -> None:
     for batch in batches:
         first.append("default", batch)
     first.close()
-    statements = copied(folder / "first.db", folder / "rows.db")
-    ours, theirs = SqliteStore(folder / "ours.db"), raw(folder / "rows.db")
+    made = copied(folder / "first.db", folder / "bodies.db", folder / "segments.db")
+    ours = SqliteStore(folder / "ours.db")
+    one_by_one, as_stored = raw(folder / "bodies.db"), raw(folder / "segments.db")
     ours.append("default", [SessionFacts("s")])
-    times: dict[str, list[tuple[float, float]]] = {"append": [], "executemany": []}
+    times: dict[str, list[tuple[float, float]]] = {"append": [], "a row each": [], "same rows": []}
     gc.collect()
     gc.freeze()  # the garbage collector shall not walk the input of this benchmark again and again
+    marks = ", ".join("?" * len(made.events[0]))
 
-    def insert(at: int) -> None:
-        theirs.execute("BEGIN IMMEDIATE")
-        for sql, rows in statements:
-            theirs.executemany(sql, rows[at : at + BATCH])
-        theirs.execute("COMMIT")
+    def insert(db: sqlite3.Connection, events: list[Row], payloads: list[Row]) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(f"INSERT INTO events VALUES ({marks})", events)
+        db.executemany("INSERT INTO payloads VALUES (?, ?)", payloads)
+        db.execute("COMMIT")
 
     for number, batch in enumerate(batches):
+        part = slice(number * BATCH, (number + 1) * BATCH)
+        segments = [row for at, row in made.segments.items() if part.start <= at < part.stop]
         times["append"].append(spent(lambda batch=batch: ours.append("default", batch)))
-        times["executemany"].append(spent(lambda number=number: insert(number * BATCH)))
+        times["a row each"].append(spent(lambda part=part: insert(one_by_one, made.events[part], made.bodies[part])))
+        times["same rows"].append(spent(lambda part=part, found=segments: insert(as_stored, made.events[part], found)))
     per_event = {
         name: [statistics.quantiles(column)[0] / BATCH * 1e6 for column in zip(*all_times, strict=True)]
         for name, all_times in times.items()
     }
     for name, (cpu, wall) in per_event.items():
         print(f"{name:12} {cpu:6.1f} µs CPU an event, {wall:6.1f} µs wall")
-    cpu, wall = (a / b for a, b in zip(per_event["executemany"], per_event["append"], strict=True))
-    print(f"append reaches {cpu:.0%} of raw executemany by CPU, {wall:.0%} by wall time")
-    text = sum(len(body) for _, body in statements[1][1])
-    theirs.close()
+    for name in ("a row each", "same rows"):
+        cpu, wall = (a / b for a, b in zip(per_event[name], per_event["append"], strict=True))
+        print(f"append reaches {cpu:.0%} of raw executemany of {name} by CPU, {wall:.0%} by wall time")
+    text = sum(len(body) for _, body in made.bodies)
+    one_by_one.close()
+    as_stored.close()
     ours.close()
     size = (folder / "ours.db").stat().st_size
     print(f"disk: {size / events:.0f} bytes an event, of which {text / events:.0f} are its texts")
@@ -187,7 +207,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=100_000)
     parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument("--no-orjson", action="store_true")
     options = parser.parse_args()
+    if options.no_orjson:
+        rows._encode = rows.encoder(None)
     with tempfile.TemporaryDirectory() as folder:
         bench_append(Path(folder), options.events)
         bench_statistics(Path(folder), options.large)

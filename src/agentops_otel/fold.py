@@ -53,6 +53,22 @@ def join(a: SessionFacts, b: SessionFacts) -> SessionFacts:
     )
 
 
+def join_all(session_id: str, facts: Iterable[SessionFacts]) -> SessionFacts:
+    """What many say together. Most, of a batch of spans, tell no more than times: these take no `join` each."""
+    whole = SessionFacts(session_id)
+    starts: list[int] = []
+    activities: list[int] = []
+    for one in facts:
+        if one.end or one.tags_set or one.tags_added or one.video or one.processes or one.agents:
+            whole = join(whole, one)
+            continue
+        if one.start_ns is not None:
+            starts.append(one.start_ns)
+        if one.activity_ns is not None:
+            activities.append(one.activity_ns)
+    return join(whole, SessionFacts(session_id, min(starts, default=None), max(activities, default=None)))
+
+
 def _least(a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         return b if a is None else a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel.facts import Fact, SessionFacts, facts_from_json, facts_json
-from agentops_otel.fold import Fold, canonical, join, survivor, tags_of, traces
+from agentops_otel.fold import Fold, canonical, join, join_all, survivor, tags_of, traces
 from agentops_otel.records import Event, LLMCall, Session, Statistics, ToolCall, event_from_json, to_json, total
 
 from . import strategies
@@ -58,6 +59,16 @@ def test_join_is_a_lattice(a: SessionFacts, b: SessionFacts, c: SessionFacts) ->
     """`join` is associative, commutative and idempotent on what facts say once joined with nothing."""
     a, b, c = (join(SessionFacts("s"), replace(one, session_id="s")) for one in (a, b, c))
     assert (join(a, b), join(join(a, b), c), join(a, a)) == (join(b, a), join(a, join(b, c)), a)
+
+
+@given(st.lists(strategies.session_facts, max_size=4))
+@settings(deadline=None)
+def test_many_facts_join_as_one_after_the_other(facts: list[SessionFacts]) -> None:
+    """Whether they tell no more than times or everything."""
+    facts = [replace(one, session_id="s") for one in facts]
+    slim = [SessionFacts("s", one.start_ns, one.activity_ns) for one in facts]
+    for told in (facts, slim, [*facts, *slim]):
+        assert join_all("s", told) == functools.reduce(join, told, SessionFacts("s"))
 
 
 @given(strategies.session_facts)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
-from agentops_otel.fold import join, survivor, traces
+from agentops_otel.fold import join, join_all, survivor, traces
 from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, total
 from agentops_otel.store.base import Appended, model_of
 from agentops_otel.store.sqlite import search, segments, sessions
@@ -31,18 +31,16 @@ class Batch:
 
 def prepare(facts: Iterable[Fact]) -> list[Batch]:
     """Facts by session, joined and encoded. Takes no lock."""
-    told: dict[str, SessionFacts] = {}
+    told: dict[str, list[SessionFacts]] = {}
     by_session: dict[str, list[EventFact]] = {}
     for fact in facts:
-        session_id = fact.session_id
         if isinstance(fact, EventFact):
-            by_session.setdefault(session_id, []).append(fact)
+            by_session.setdefault(fact.event.session_id, []).append(fact)
         else:
-            told[session_id] = join(told.get(session_id, SessionFacts(session_id)), fact)
+            told.setdefault(fact.session_id, []).append(fact)
     for session_id, events in by_session.items():
-        traced = traces(session_id, [fact.event for fact in events])
-        told[session_id] = join(told.get(session_id, SessionFacts(session_id)), traced)
-    return [_batch(one, by_session.get(session_id, ())) for session_id, one in told.items()]
+        told.setdefault(session_id, []).append(traces(session_id, [fact.event for fact in events]))
+    return [_batch(join_all(session_id, said), by_session.get(session_id, ())) for session_id, said in told.items()]
 
 
 def _batch(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
