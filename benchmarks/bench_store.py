@@ -84,10 +84,14 @@ def copied(source: Path, *targets: Path) -> Rows:
     with sqlite3.connect(source) as db:
         events = db.execute("SELECT * FROM events ORDER BY payload, line").fetchall()
         segments = db.execute("SELECT key, body FROM payloads ORDER BY key").fetchall()
-        first = [at for at, row in enumerate(events) if row[-1] == 0]
+        lines = db.execute("SELECT line FROM events ORDER BY payload, line").fetchall()
     db.close()
     bodies = [body for _, segment in segments for body in segment.split(b"\n")]
-    return Rows(events, list(enumerate(bodies)), dict(zip(first, segments, strict=True)))
+    return Rows(
+        events,
+        list(enumerate(bodies)),
+        dict(zip([at for at, (line,) in enumerate(lines) if line == 0], segments, strict=True)),
+    )
 
 
 def raw(path: Path) -> sqlite3.Connection:

@@ -31,7 +31,7 @@ from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
 from agentops_otel.store.base import SESSION_SORTS, EventQuery, Health, SessionQuery
 from agentops_otel.store.sqlite import SqliteStore, queries
 from agentops_otel.store.sqlite.connections import Connections, _statements, migrations
-from agentops_otel.store.sqlite.rows import columns_of
+from agentops_otel.store.sqlite.rows import ALL_COLUMNS, columns_of
 from agentops_otel.store.sqlite.segments import COMPRESS_FROM
 from agentops_otel.store.sqlite.store import SETTLED_AT_ONCE
 from fold.strategies import START, one_of_everything
@@ -227,7 +227,7 @@ def test_a_revision_takes_its_text_alone(store: SqliteStore) -> None:
 
 
 def test_a_file_from_before_segments_is_read_on(path: Path) -> None:
-    """Each event of such a file has a row of texts to itself, and may be revised and deleted."""
+    """Its events have a row of texts and a column for each bucket each, and may be revised and deleted."""
     facts = one_of_everything()
     store = SqliteStore(path)
     store.append("p", facts)
@@ -237,6 +237,10 @@ def test_a_file_from_before_segments_is_read_on(path: Path) -> None:
             db.execute("INSERT INTO payloads VALUES (?, ?)", (key, body))
             db.execute("UPDATE events SET payload = ?, line = NULL WHERE line = ?", (key, key - 10))
         db.execute("DELETE FROM payloads WHERE key < 10")
+        db.execute(
+            "UPDATE events SET usage_cache_write = 3, usage_cache_write_1h = 4, usage_reasoning = 6, "
+            "usage_audio_out = 7, usage_more = NULL WHERE usage_more IS NOT NULL"
+        )
     assert folded(facts, "s") == stored(store, "s")
     revised = EventFact(dataclasses.replace(facts[1].event, prompt="other"), revision=1)
     store.append("p", [revised])
@@ -330,7 +334,7 @@ def test_the_schema_has_a_column_for_every_field(filled: SqliteStore) -> None:
     """A field that is added to a record and not to the schema is noticed here, not in production."""
     with filled._connections.reading() as db:
         columns = {row[1] for row in db.execute("PRAGMA table_info(events)")}
-    needed = {column for cls in EVENT_CLASSES.values() for column in columns_of(cls)}
+    needed = {column for cls in EVENT_CLASSES.values() for column in columns_of(cls)} | set(ALL_COLUMNS)
     assert needed | {"session", "payload", "line", "revision", "type", "twin_of"} == columns
 
 

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 from types import ModuleType
@@ -54,6 +55,10 @@ _PLAIN: dict[type[Event], tuple[str, ...]] = {
     Failure: ("error_type", "code", "trigger_event_id", "trigger_event_type"),
 }
 _USAGE = tuple(f"usage_{bucket}" for bucket in USAGE_BUCKETS)
+"""Columns for each bucket, as older rows have them."""
+_OFTEN = ("input", "output", "cache_read")
+_SELDOM = tuple(bucket for bucket in USAGE_BUCKETS if bucket not in _OFTEN)
+_NO_MORE = (None,) * len(_SELDOM)
 _TEXTS = {LLMCall: ("cost", "price", "finish_reasons"), ToolCall: ("cost",)}
 """Fields that are neither a number nor text, stored as text."""
 _JUDGED: dict[type[Event], tuple[str, ...]] = {LLMCall: ("content",), Failure: ("said",)}
@@ -62,12 +67,12 @@ _JUDGED: dict[type[Event], tuple[str, ...]] = {LLMCall: ("content",), Failure: (
 
 def columns_of(cls: type[Event]) -> tuple[str, ...]:
     """The columns that `row_of` fills for this kind of event; the others stay NULL."""
-    usage = _USAGE if cls is LLMCall else ()
+    usage = (*(f"usage_{bucket}" for bucket in _OFTEN), "usage_more") if cls is LLMCall else ()
     judged = ("scope", "failed", *_JUDGED.get(cls, ()))
     return (*_COMMON.values(), *_PLAIN[cls], *usage, *_TEXTS.get(cls, ()), *judged)
 
 
-ALL_COLUMNS = tuple(dict.fromkeys(column for cls in EVENT_CLASSES.values() for column in columns_of(cls)))
+ALL_COLUMNS = tuple(dict.fromkeys((*(one for cls in EVENT_CLASSES.values() for one in columns_of(cls)), *_USAGE)))
 """Every column of an event, in the order in which `event_of` takes them."""
 
 Row = tuple[Any, ...]
@@ -76,7 +81,8 @@ Row = tuple[Any, ...]
 _FIELDS: dict[type[Event], Callable[[Any], Row]] = {
     cls: attrgetter(*_COMMON, *_PLAIN[cls]) for cls in EVENT_CLASSES.values()
 }
-_BUCKETS: Callable[[Any], Row] = attrgetter(*USAGE_BUCKETS)
+_OFTEN_OF: Callable[[Any], Row] = attrgetter(*_OFTEN)
+_SELDOM_OF: Callable[[Any], Row] = attrgetter(*_SELDOM)
 
 
 def _large_of(cls: type[Event]) -> tuple[tuple[str, ...], Callable[[Any], Row]]:
@@ -93,7 +99,9 @@ def row_of(event: Event) -> Row:
     row, judged = _FIELDS[cls](event), told_by(event)
     if isinstance(event, LLMCall):
         texts = _cost_text(event.cost), _price_text(event.price), _reasons_text(event.finish_reasons)
-        return (*row, *_BUCKETS(event.usage), *texts, *judged, event.completion is not None)
+        more = _SELDOM_OF(event.usage)
+        usage = *_OFTEN_OF(event.usage), None if more == _NO_MORE else json.dumps(more)
+        return (*row, *usage, *texts, *judged, event.completion is not None)
     if isinstance(event, ToolCall):
         return (*row, _cost_text(event.cost), *judged)
     if isinstance(event, Failure):
@@ -119,7 +127,9 @@ def _event(session_id: str, event_type: str, values: Row, large: Mapping[str, Js
     fields: dict[str, Any] = dict(zip(names, pick(values), strict=True))
     fields["truncated"] = bool(fields["truncated"])
     if cls is LLMCall:
-        fields["usage"] = Usage(*_PICK_USAGE(values))
+        *buckets, more = _PICK_USAGE(values)
+        usage = Usage(*buckets)
+        fields["usage"] = usage if more is None else replace(usage, **dict(zip(_SELDOM, json.loads(more), strict=True)))
         fields["estimated"] = bool(fields["estimated"])
         fields["price"] = _price_of(fields["price"])
         fields["finish_reasons"] = _reasons_of(fields["finish_reasons"])
@@ -149,7 +159,7 @@ def _slim_of(cls: type[Event]) -> tuple[tuple[str, ...], Callable[[Row], Row]]:
 
 
 _SLIM = {event_type: _slim_of(cls) for event_type, cls in EVENT_CLASSES.items()}
-_PICK_USAGE = _picker(_USAGE)
+_PICK_USAGE = _picker((*_USAGE, "usage_more"))
 _PICK_JUDGED = _picker(("scope", "failed", "content", "said"))
 
 
