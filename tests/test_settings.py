@@ -28,7 +28,7 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default() -> No
         ("auto_start_session", "maybe", "true or false"),
         ("default_tags", [1], "a list of texts"),
         ("api_key", 7, "a text"),
-        ("capture_content", "some", "one of full, none"),
+        ("capture_content", "some", "one of full, redacted, none"),
         ("exporter", "stdout", "store, api, otlp or none, or a list of them"),
     ],
 )
@@ -64,3 +64,29 @@ def test_the_documentation_is_the_table() -> None:
     assert rows == [
         line for line in (REPOSITORY / "docs/configuration.md").read_text().splitlines() if line.startswith("| `")
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"),
+    [
+        ("true", "full"),
+        ("SPAN_ONLY", "full"),
+        ("span_and_event", "full"),
+        ("false", "none"),
+        ("NO_CONTENT", "none"),
+        ("EVENT_ONLY", "none"),
+        ("", "full"),
+    ],
+)
+def test_what_opentelemetry_says_of_content_holds_where_nothing_else_is_said(word: str, mode: str) -> None:
+    """Its words of today and of before; our own variable wins."""
+    said = {settings.OTEL_CAPTURE: word}
+    assert settings.from_environment(said).capture_content == mode
+    assert settings.from_environment({**said, "AGENTOPS_CAPTURE_CONTENT": "redacted"}).capture_content == "redacted"
+
+
+def test_a_word_of_opentelemetry_that_nobody_knows_means_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    """Who wanted less than everything must not get everything for a typo."""
+    with caplog.at_level(logging.WARNING, logger="agentops_otel"):
+        assert settings.from_environment({settings.OTEL_CAPTURE: "NOO_CONTENT"}).capture_content == "none"
+    assert "is not known here; no content is recorded" in caplog.text

@@ -1,4 +1,4 @@
-"""Content capture: the one place that says what is content and takes it out of a record.
+"""Content capture: the one place that says what is content, and takes it out of a record or has it redacted.
 
 Content is what a prompt, completion, argument, result, log or exception message may quote. Names, times, counts, ids,
 models, costs and error types are not.
@@ -6,14 +6,26 @@ models, costs and error types are not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from agentops_otel.facts import EventFact, Fact
-from agentops_otel.records import Event, Json, LLMCall
+from agentops_otel.facts import EventFact, Fact, SessionFacts
+from agentops_otel.privacy import Policy
+from agentops_otel.records import Action, ApiCall, Event, Failure, Json, LLMCall, ToolCall
+from agentops_otel.values import is_cut
 
 CONTENT = frozenset({"params", "returns", "prompt", "completion", "logs", "details", "screenshot", "target"})
 """Fields of events that hold content."""
+
+_MAY_QUOTE = CONTENT | {"name", "agent_name", "action_type", "code"}
+"""Fields that may hold what somebody wrote, and are redacted where content is."""
+
+_TEXTS = {
+    kind.event_type: tuple(field.name for field in fields(kind) if field.name in _MAY_QUOTE)
+    for kind in (Action, ApiCall, Failure, LLMCall, ToolCall)
+}
+"""Those fields, by the kind of event."""
 
 _PLAIN_OTEL = ("kind", "scope", "scope_version", "status", "dropped_attributes", "times", "marks")
 
@@ -32,9 +44,68 @@ def without_content(event: Event) -> Event:
     return replace(event, **emptied, extra={"otel": kept} if kept else {})
 
 
-def facts_without_content(facts: list[Fact]) -> list[Fact]:
-    """Facts as they may be kept when content is not captured."""
-    return [replace(fact, event=without_content(fact.event)) if isinstance(fact, EventFact) else fact for fact in facts]
+def facts_as(policy: Policy, facts: list[Fact]) -> list[Fact]:
+    """Facts as they may be kept."""
+    if not policy.captures:
+        return [
+            replace(fact, event=without_content(fact.event)) if isinstance(fact, EventFact) else fact for fact in facts
+        ]
+    return [
+        replace(fact, event=event_as(policy, fact.event)) if isinstance(fact, EventFact) else _session_as(policy, fact)
+        for fact in facts
+    ]
+
+
+def event_as(policy: Policy, event: Event) -> Event:
+    """An event as it may be kept; one of which a text was cut short says so."""
+    if not policy.captures:
+        return without_content(event)
+    said = {name: value for name in _TEXTS[event.event_type] if (value := getattr(event, name)) is not None}
+    kept = {name: policy.value(value) for name, value in said.items()}
+    changed: dict[str, Any] = {name: value for name, value in kept.items() if value is not said[name]}
+    if policy.changes:
+        changed["extra"] = _extra_as(policy, event.extra)
+    if not event.truncated and any(map(_has_cut, kept.values())):
+        changed["truncated"] = True
+    return replace(event, **changed) if changed else event
+
+
+def _extra_as(policy: Policy, extra: Any) -> dict[str, Json]:
+    """Attributes that no rule took, and of the span what somebody may have written: events, links, the status."""
+    out: dict[str, Json] = {}
+    for key, value in extra.items():
+        if key == "otel" and isinstance(value, dict):
+            out[key] = {name: one if name in _PLAIN_OTEL else policy.value(one) for name, one in value.items()}
+        else:
+            out[policy.text(key)] = policy.value(value)
+    return out
+
+
+def _session_as(policy: Policy, facts: Fact) -> Fact:
+    """What people write in a session: the reason of its end, its tags, the names of its agents."""
+    if not policy.changes or not isinstance(facts, SessionFacts):
+        return facts
+
+    def each(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(policy.text(one) for one in texts)
+
+    end, tags_set = facts.end, facts.tags_set
+    return replace(
+        facts,
+        end=end._replace(reason=policy.text(end.reason)) if end is not None and end.reason else end,
+        tags_set=(tags_set[0], each(tags_set[1])) if tags_set is not None else None,
+        tags_added=frozenset((stamp, each(tags)) for stamp, tags in facts.tags_added),
+        agents={agent: (stamp, policy.text(name)) for agent, (stamp, name) in facts.agents.items()},
+    )
+
+
+def _has_cut(value: Any) -> bool:
+    """Whether any text in a value was cut short."""
+    if isinstance(value, str):
+        return is_cut(value)
+    if isinstance(value, dict):
+        return any(map(_has_cut, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_cut, value))
 
 
 def _numbers(params: Json) -> Json:

@@ -20,6 +20,7 @@ from agentops_otel import runtime
 from agentops_otel._version import __version__
 from agentops_otel.guard import quietly
 from agentops_otel.instruments import registry
+from agentops_otel.privacy import Policy
 from agentops_otel.settings import OPTIONS, Settings, from_environment
 
 
@@ -63,8 +64,8 @@ class LibraryInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _instrument(self, **options: Any) -> None:
         with quietly(f"instrumenting {self.library}"):
             tracer = trace.get_tracer("agentops_otel", __version__, options.get("tracer_provider"))
-            capture = settings_of(options).capture_content != "none"
-            self._installation = registry.install(tracer, capture=capture, names=(self.library,))
+            policy = Policy.of(settings_of(options))
+            self._installation = registry.install(tracer, capture=policy, names=(self.library,))
 
     def _uninstrument(self, **_: Any) -> None:
         installation, self._installation = self._installation, None

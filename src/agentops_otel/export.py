@@ -14,6 +14,7 @@ from agentops_otel import settings as options
 from agentops_otel.budget import budgets
 from agentops_otel.errors import ConfigurationError, StoreError
 from agentops_otel.guard import strict, warn_once
+from agentops_otel.privacy import Policy
 from agentops_otel.records import Spent, Statistics, total
 from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
@@ -41,6 +42,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self._sink = sink
         self._pricer: Pricer | None = None
         self._ignored: Ignored | None = None
+        self._policy = Policy.of(self._settings)
         self.file = self._settings.db_path() if sink is None else None
         """The file of the embedded store, where that is the sink."""
 
@@ -59,15 +61,14 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""
-        from agentops_otel.capture import facts_without_content
+        from agentops_otel.capture import facts_as
         from agentops_otel.conventions.belonging import belonging
         from agentops_otel.spans import from_sdk
         from agentops_otel.translate import translate
 
         price = self._pricing().priced
         kept = self._kept(belonging(map(from_sdk, spans)))
-        facts = [fact for span in kept for fact in translate(span, price=price)]
-        return facts if self._settings.capture_content != "none" else facts_without_content(facts)
+        return facts_as(self._policy, [fact for span in kept for fact in translate(span, price=price)])
 
     def _kept(self, spans: Sequence[FlatSpan]) -> Sequence[FlatSpan]:
         """The spans that the user did not ask to leave out."""

@@ -37,6 +37,7 @@ from agentops_otel.guard import logger, quietly
 from agentops_otel.inheritance import Environment, inherited_session_id
 from agentops_otel.instruments.arrival import Arrival
 from agentops_otel.outbox import Outbox
+from agentops_otel.privacy import Policy
 from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
 from agentops_otel.sessions import MAX_ID, PlannedIds, Session, checked_tags, reason_of
 from agentops_otel.settings import Settings
@@ -118,10 +119,10 @@ class Runtime:
             self._recorder = outbox
         return outbox
 
-    @property
-    def capture(self) -> bool:
-        """Whether prompts, arguments and results may be recorded."""
-        return self.settings.capture_content != "none"
+    @functools.cached_property
+    def policy(self) -> Policy:
+        """What of prompts, arguments and results may be recorded."""
+        return Policy.of(self.settings)
 
     @property
     def app_url(self) -> str:
@@ -257,7 +258,7 @@ class Runtime:
     def _install(self) -> None:
         from agentops_otel.instruments import registry
 
-        self.installation = registry.install(self.tracer, capture=self.capture)
+        self.installation = registry.install(self.tracer, capture=self.policy)
 
     def uninstrument(self) -> None:
         """Leave model clients as they were."""
@@ -459,7 +460,7 @@ class ExitWatch:
             self.interrupted = isinstance(error, KeyboardInterrupt)
             if not self.interrupted:
                 for session in self._runtime.sessions():
-                    session.failing(reason_of(error), error)
+                    session.failing(reason_of(error, session.policy), error)
         self._except_hook(kind, error, traceback)
 
     def uninstall(self) -> None:

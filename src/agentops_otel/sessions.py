@@ -23,6 +23,7 @@ from agentops_otel.budget import REASON, budgets
 from agentops_otel.conventions.markers import KIND_SESSION, Marker, ProcessMark
 from agentops_otel.errors import BudgetExceeded
 from agentops_otel.guard import logger, quietly
+from agentops_otel.privacy import Policy
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -58,7 +59,7 @@ class SessionHome(Protocol):
     @property
     def ids(self) -> PlannedIds: ...
     @property
-    def capture(self) -> bool: ...
+    def policy(self) -> Policy: ...
     @property
     def app_url(self) -> str: ...
 
@@ -170,7 +171,7 @@ class Session:
         self._home = home
         self._joined = joined
         self._lock = threading.RLock()
-        self._tags = list(tags)
+        self._tags = [home.policy.text(tag) for tag in tags]
         self._video: str | None = None
         self._end_state: str = "Indeterminate"
         self._end_state_reason: str | None = None
@@ -242,9 +243,9 @@ class Session:
         return self._home.tracer
 
     @property
-    def capture(self) -> bool:
-        """Whether prompts, arguments and results may be recorded."""
-        return self._home.capture
+    def policy(self) -> Policy:
+        """What of prompts, arguments and results may be recorded."""
+        return self._home.policy
 
     @property
     def books(self) -> Books:
@@ -365,7 +366,7 @@ class Session:
             self._home.flush(FLUSH_S)
 
     def _record(self, event: Event) -> None:
-        from agentops_otel.capture import without_content
+        from agentops_otel.capture import event_as
         from agentops_otel.conventions.agentops import EVENT_REVISION
         from agentops_otel.conventions.writeback import attributes_of
         from agentops_otel.events import record_of
@@ -373,11 +374,11 @@ class Session:
         now_ns = time.time_ns()
         if event.end_timestamp is None:
             event.end_timestamp = _iso8601(now_ns)
-        record = record_of(event, self.key, now_ns)
+        record = event_as(self.policy, record_of(event, self.key, now_ns))
         if event.session_id is None:
             event.session_id = self.session_id
             self._counts[record.event_type] += 1
-        attributes = attributes_of(record if self._home.capture else without_content(record))
+        attributes = attributes_of(record)
         span = self.tracer.start_span(
             record.name,
             context=context.parent_context(self),
@@ -389,7 +390,7 @@ class Session:
 
     def add_tags(self, tags: Any) -> None:
         """Append tags, a list or one text, without duplicates."""
-        new = [tag for tag in checked_tags(tags) if tag not in self._tags]
+        new = [tag for tag in map(self.policy.text, checked_tags(tags)) if tag not in self._tags]
         if new and self._may_change("add_tags"):
             self._tags.extend(new)
             self._mark(Marker(tags_added=new))
@@ -397,7 +398,7 @@ class Session:
     def set_tags(self, tags: Any) -> None:
         """Replace all tags by a list or one text."""
         if self._may_change("set_tags"):
-            self._tags = list(checked_tags(tags))
+            self._tags = [self.policy.text(tag) for tag in checked_tags(tags)]
             self._mark(Marker(tags_set=self._tags))
 
     def set_video(self, video: str) -> None:
@@ -520,6 +521,8 @@ class Session:
                 return None
             self._running = False
             self._ended_ns = time.time_ns()
+        if end_state_reason is not None:
+            end_state_reason = self.policy.text(str(end_state_reason))
         self._end_state, self._end_state_reason = state or "Indeterminate", end_state_reason
         self._video = video or self._video
         with quietly("ending a session"):
@@ -584,7 +587,7 @@ class Session:
             return
         if isinstance(error, Exception):
             self._record_error(error)
-        self.end_session("Failure", reason_of(error))
+        self.end_session("Failure", reason_of(error, self.policy))
 
     async def __aenter__(self) -> Session:
         return self.__enter__()
@@ -603,11 +606,11 @@ def _state_of(end_state: Any) -> records.EndState | None:
     return _END_STATES.get(str(getattr(end_state, "value", end_state)))
 
 
-def reason_of(error: BaseException) -> str:
-    """`ValueError: no such city`; of a budget that is spent, its own word."""
+def reason_of(error: BaseException, policy: Policy) -> str:
+    """`ValueError: no such city`, as far as content may be recorded; of a budget that is spent, its own word."""
     if isinstance(error, BudgetExceeded):
         return REASON
-    text = str(error)
+    text = policy.text(str(error)) if policy.captures else ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -70,6 +70,31 @@ def _one_of(*choices: str) -> Reader:
     return read
 
 
+def _max_text(value: Any) -> int:
+    return min(_number(value), Settings.max_text)
+
+
+def _redact(value: Any) -> Callable[[str], str | None] | None:
+    if callable(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str) and value.count(":") == 1 and not value.startswith(":"):
+        return _Named(*value.split(":"))
+    raise ValueError("a function of a text, or where one is: module:name")
+
+
+class _Named:
+    """A function by its name, imported when it is first called. One that is not there raises at every call."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __call__(self, text: str) -> str | None:
+        import importlib
+
+        function: Callable[[str], str | None] = getattr(importlib.import_module(self._module), self._name)
+        return function(text)
+
+
 def _exporters(value: Any) -> tuple[str, ...]:
     names = _texts(value)
     if not names or not set(names) <= {"store", "api", "otlp", "none"}:
@@ -180,8 +205,24 @@ class Settings:
     capture_content: str = _option(
         "full",
         "AGENTOPS_CAPTURE_CONTENT",
-        _one_of("full", "none"),
-        "Record prompts, completions, arguments and results, or none.",
+        _one_of("full", "redacted", "none"),
+        "Record prompts, completions, arguments and results; the same without keys, tokens, email addresses and card "
+        "numbers; or none. Where it is not set, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is asked.",
+    )
+    redact: Callable[[str], str | None] | None = _option(
+        None,
+        "AGENTOPS_REDACT",
+        _redact,
+        "Function that is given each text and returns what is kept of it (docs/privacy.md); as text, module:name.",
+    )
+    max_text: int = _option(
+        1_000_000, "AGENTOPS_MAX_TEXT", _max_text, "Longest text that is kept whole, in characters; 1000000 at most."
+    )
+    max_inline: int = _option(
+        65_536,
+        "AGENTOPS_MAX_INLINE",
+        _number,
+        "Largest image or sound that is kept whole, in bytes; of others size, SHA-256 and media type are kept.",
     )
     ignore_spans: tuple[str, ...] = _option(
         (),
@@ -260,7 +301,27 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
             changes[name] = read_option(name, value)
         except ConfigurationError as error:
             logger.warning("%s: %s; using %r", option.metadata["env"], error, option.default)
+    if "capture_content" not in changes:
+        changes.update(_captured_by_convention(environ))
     return Settings(**changes)
+
+
+OTEL_CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""What OpenTelemetry's own instrumentors of model clients ask. Source: opentelemetry-util-genai 1.3b0, and before it
+true or false."""
+
+_BY_CONVENTION = {
+    **dict.fromkeys(("true", "span_only", "span_and_event"), "full"),
+    **dict.fromkeys(("false", "no_content", "event_only"), "none"),
+}
+"""Content goes to spans here, so that of a program which wants it in log records alone none is kept."""
+
+
+def _captured_by_convention(environ: Mapping[str, str]) -> dict[str, str]:
+    word = environ.get(OTEL_CAPTURE, "").strip().lower()
+    if word and word not in _BY_CONVENTION:
+        logger.warning("%s=%r is not known here; no content is recorded", OTEL_CAPTURE, word)
+    return {"capture_content": _BY_CONVENTION.get(word, "none")} if word else {}
 
 
 def table() -> list[tuple[str, str, str, str]]:

@@ -22,6 +22,7 @@ from agentops_otel.context import Agent, attached
 from agentops_otel.conventions.exceptions import record_failure
 from agentops_otel.conventions.steps import StepOf, action_step, tool_step
 from agentops_otel.guard import logger, quietly
+from agentops_otel.privacy import Policy
 from agentops_otel.sessions import Session, takes_session
 
 MOST_YIELDED = 1_000
@@ -210,17 +211,21 @@ class _Flight:
             self._items.append(item)
 
     def returned(self, value: Any) -> None:
-        self._land(lambda span, capture: span.set_attributes(self._step_of.returned(self._result(value), capture)))
+        def write(span: Span, policy: Policy) -> None:
+            if policy.captures:
+                span.set_attributes(self._step_of.returned(policy.value(self._result(value))))
+
+        self._land(write)
 
     def raised(self, error: BaseException) -> None:
-        self._land(lambda span, capture: record_failure(span, error, capture=capture))
+        self._land(lambda span, policy: record_failure(span, error, capture=policy.captures, keep=policy.text))
 
-    def _land(self, write: Callable[[Span, bool], None]) -> None:
+    def _land(self, write: Callable[[Span, Policy], None]) -> None:
         span, self._span = self._span, None
         if span is None or self._session is None:
             return
         with quietly("recording a decorated call"):
-            write(span, self._session.capture)
+            write(span, self._session.policy)
         span.end()
 
     def _result(self, value: Any) -> Any:
@@ -247,7 +252,8 @@ def _flights(func: Callable[..., Any], step_of: StepOf, name: str) -> StartWatch
         span = None
         if session is not None and session.is_running:
             with quietly("opening a decorated call"):
-                params = _arguments(signature, args, kwargs) if session.capture else None
+                policy = session.policy
+                params = policy.value(_arguments(signature, args, kwargs)) if policy.captures else None
                 span = session.tracer.start_span(
                     step_of.span_name(name),
                     context=context.parent_context(session),

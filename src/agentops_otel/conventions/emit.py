@@ -69,6 +69,9 @@ _PARAMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dimensions": ("gen_ai.embeddings.dimension.count", _whole),
     "service_tier": ("openai.request.service_tier", _text),
 }
+_TEXT_PARAMS = frozenset({"stop_sequences"})
+"""Parameters that are texts of the caller's own."""
+
 _FACTS = {
     "service_tier": "openai.response.service_tier",
     "system_fingerprint": "openai.response.system_fingerprint",
@@ -98,8 +101,9 @@ def opening(operation: str) -> Attributes:
     return {genai.OPERATION: operation}
 
 
-def attributes(call: Call, *, capture: bool) -> Attributes:
-    """The attributes of a call. Without `capture` none of them holds text of a prompt, an answer or a tool."""
+def attributes(call: Call, *, capture: bool, keep: Callable[[Any], Any] = lambda value: value) -> Attributes:
+    """The attributes of a call. Without `capture` none of them holds text of a prompt, an answer or a tool; with it,
+    `keep` says what is kept of each value."""
     out: Attributes = {
         key: value for key, value in zip(_FIELDS.values(), _fields_of(call), strict=True) if value is not None
     }
@@ -108,6 +112,8 @@ def attributes(call: Call, *, capture: bool) -> Attributes:
     for name, value in call.params.items():
         key, kind = _PARAMS[name]
         written = kind(value)
+        if name in _TEXT_PARAMS:
+            written = keep(written) if capture else None
         if written is not None:
             out[key] = written
     for name, value in call.facts.items():
@@ -119,7 +125,7 @@ def attributes(call: Call, *, capture: bool) -> Attributes:
     if call.usage_estimated:
         out[USAGE_ESTIMATED] = True
     if capture:
-        out.update(_content(call))
+        out.update(_content(call, keep))
     return out
 
 
@@ -135,11 +141,11 @@ def _usage(usage: Usage) -> Attributes:
     return out
 
 
-def _content(call: Call) -> Attributes:
+def _content(call: Call, keep: Callable[[Any], Any]) -> Attributes:
     texts = {
         genai.INPUT_MESSAGES: call.input,
         genai.OUTPUT_MESSAGES: call.output,
         genai.SYSTEM_INSTRUCTIONS: call.system,
         genai.TOOL_DEFINITIONS: call.tools,
     }
-    return {key: dumps(value) for key, value in texts.items() if value}
+    return {key: dumps(keep(value)) for key, value in texts.items() if value}

@@ -6,6 +6,7 @@ Source: OpenTelemetry semantic conventions 1.37, exceptions on spans and `error.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -18,18 +19,20 @@ EXCEPTION_MESSAGE = "exception.message"
 EXCEPTION_STACKTRACE = "exception.stacktrace"
 
 
-def record_failure(span: Span, error: BaseException, *, capture: bool) -> None:
+def record_failure(
+    span: Span, error: BaseException, *, capture: bool, keep: Callable[[str], str] = lambda text: text
+) -> None:
     """Mark the span as failed.
 
     Messages and source lines may repeat a prompt, so without `capture` neither is there: the type stands for the
-    message and the stack names files, lines and functions only.
+    message and the stack names files, lines and functions only. With it, `keep` says what is kept of each.
     """
     kind = type_name(error)
     message = description = kind
     if capture:
-        message = str(carried(str(error)))
+        message = keep(str(carried(str(error))))
         description = f"{type(error).__name__}: {message}"
-    stack = str(carried("".join(traceback.format_exception(error)))) if capture else _bare(error)
+    stack = keep(str(carried("".join(traceback.format_exception(error))))) if capture else _bare(error)
     span.set_attribute(ERROR_TYPE, kind)
     said = {EXCEPTION_TYPE: kind, EXCEPTION_MESSAGE: message, EXCEPTION_STACKTRACE: stack}
     span.add_event(EXCEPTION_EVENT, said)

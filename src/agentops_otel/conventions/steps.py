@@ -36,9 +36,9 @@ class StepOf:
             out[self.params_attribute] = dumps(params)
         return out
 
-    def returned(self, value: Any, capture: bool) -> dict[str, AnyValue]:
+    def returned(self, value: Any) -> dict[str, AnyValue]:
         """What is known after the call. Plain values go to our own attribute: others take a text for JSON."""
-        if not capture or value is None:
+        if value is None:
             return {}
         text = dumps(value)
         return {self.returns_attribute if text[0] in "[{" else RETURNS: text}

@@ -13,7 +13,6 @@ from agentops_otel.doctor.findings import Finding
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.instruments import registry
 from agentops_otel.settings import OPTIONS, Settings, read_option
-from agentops_otel.values import MAX_TEXT
 
 _LIMIT = "bounds the attributes of a span; the oldest are lost first"
 _LENGTH = "cuts long attribute values, prompts too"
@@ -94,12 +93,14 @@ def capture(settings: Settings) -> Iterator[Finding]:
     if settings.capture_content == "none":
         yield Finding("capture", "ok", "no prompt, completion, argument or result is recorded (capture_content=none)")
         return
-    longest = f"{MAX_TEXT:,}"
+    kept = "without keys, tokens, email addresses and card numbers, " if settings.capture_content == "redacted" else ""
+    if settings.redact is not None:
+        kept += "as far as your own function lets them pass, "
     yield Finding(
         "capture",
         "ok",
-        f"prompts, completions, arguments and results are recorded, up to {longest} characters each",
-        detail={"capture_content": settings.capture_content, "max_text": MAX_TEXT},
+        f"prompts, completions, arguments and results are recorded, {kept}up to {settings.max_text:,} characters each",
+        detail={"capture_content": settings.capture_content, "max_text": settings.max_text},
     )
 
 

@@ -33,6 +33,7 @@ from agentops_otel.guard import quietly
 from agentops_otel.instruments import deferred, watchers
 from agentops_otel.instruments.spec import Operation, Provider, Route
 from agentops_otel.instruments.taken import Taken, call_of
+from agentops_otel.privacy import Policy
 
 _IN_CALL = "agentops_otel.in_call"
 _COLLECTS = "agentops_otel.collects_flights"
@@ -61,13 +62,13 @@ class Tower:
     thread holds a lock of a span processor, so a flight that it finds must not end its span there.
     """
 
-    __slots__ = ("_collecting_in", "capture", "is_open", "tracer")
+    __slots__ = ("_collecting_in", "is_open", "policy", "tracer")
 
-    def __init__(self, tracer: Tracer, *, capture: bool) -> None:
+    def __init__(self, tracer: Tracer, policy: Policy) -> None:
         self.tracer = tracer
         """Makes the spans of calls outside of any session."""
-        self.capture = capture
-        """Whether prompts, answers and arguments may be written down."""
+        self.policy = policy
+        """What of prompts, answers and arguments may be written down."""
         self.is_open = True
         self._collecting_in: int | None = None
         gc.callbacks.append(self._note_collection)
@@ -327,13 +328,13 @@ class Flight(Taken):
             if response is not None:
                 self.response = response
             if error is not None and not isinstance(error, GeneratorExit):
-                record_failure(span, error, capture=self._tower.capture)
+                record_failure(span, error, capture=self._tower.policy.captures, keep=self._tower.policy.text)
             deferred.set_attributes(span, self._attributes)
         span.end()
 
     def _attributes(self) -> emit.Attributes:
-        capture = self._tower.capture
-        return emit.attributes(call_of(self, capture=capture), capture=capture)
+        policy = self._tower.policy
+        return emit.attributes(call_of(self, capture=policy.captures), capture=policy.captures, keep=policy.value)
 
     def __del__(self) -> None:
         """A call whose result was dropped has ended. A coroutine that never ran made none, and only warns once."""

@@ -17,6 +17,7 @@ from opentelemetry.trace import Tracer
 from agentops_otel.guard import quietly
 from agentops_otel.instruments.driver import Tower, collecting, silenced, tower_of, watched
 from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider
+from agentops_otel.privacy import Policy
 
 NAMES = (
     "openai",
@@ -201,13 +202,15 @@ def _module_of(layer: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def install(tracer: Tracer, *, capture: bool = True, names: Collection[str] = NAMES) -> Installation:
+def install(tracer: Tracer, *, capture: bool | Policy = True, names: Collection[str] = NAMES) -> Installation:
     """Watch the calls of the named providers, those of libraries imported later included.
 
     `tracer` makes the spans of calls outside of any session. Without `capture` no text of a prompt, an answer or a tool
-    is written down. A library that is already wrapped by another instrumentor is skipped; `status` says so.
+    is written down; a policy decides over each text. A library that is already wrapped by another instrumentor is
+    skipped; `status` says so.
     """
-    installation = Installation(Tower(tracer, capture=capture))
+    policy = capture if isinstance(capture, Policy) else Policy("full" if capture else "none")
+    installation = Installation(Tower(tracer, policy))
     for name in names:
         module = importlib.import_module(f"agentops_otel.instruments.{name}")
         installation.add(module.PROVIDER)

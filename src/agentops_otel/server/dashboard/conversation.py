@@ -63,8 +63,10 @@ def _block(part: Mapping[str, Json]) -> Block:
     if kind == "tool_call_response":
         return Block("result", str(part.get("name") or "result"), pretty(part.get("response", part.get("result"))))
     if kind == "blob":
-        size = bytes_text(len(str(part.get("content") or "")))
-        return Block("other", str(part.get("mime_type") or part.get("modality") or "data"), f"{size} of base64")
+        name = str(part.get("mime_type") or part.get("modality") or "data")
+        if "sha256" in part:
+            return Block("other", name, f"{bytes_text(int(part.get('size') or 0))}, SHA-256 {part['sha256']}")
+        return Block("other", name, f"{bytes_text(len(str(part.get('content') or '')))} of base64")
     if kind in ("uri", "file"):
         return Block("other", str(part.get("modality") or kind), str(part.get("uri") or part.get("file_id")))
     return Block("other", str(kind or ""), pretty(part))
