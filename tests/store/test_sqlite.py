@@ -29,7 +29,7 @@ from agentops_otel.errors import (
 from agentops_otel.facts import EventFact, ProcessFacts, ProcessKey, SessionFacts
 from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
 from agentops_otel.store.base import SESSION_SORTS, EventQuery, Health, SessionQuery
-from agentops_otel.store.sqlite import SqliteStore, queries
+from agentops_otel.store.sqlite import SqliteStore, queries, settling
 from agentops_otel.store.sqlite.connections import Connections, _statements, migrations
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, columns_of
 from agentops_otel.store.sqlite.segments import COMPRESS_FROM
@@ -475,6 +475,26 @@ def test_a_reader_does_not_wait_for_a_writer_to_leave_twins_out(store: SqliteSto
     assert session is not None
     assert (session.statistics.llms, events) == (1, list(store.events("p", "s")))
     patient.close()
+
+
+def test_a_large_session_is_looked_at_beside_writers(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its events are looked at others write; what was found is written down unless they wrote to it."""
+    monkeypatch.setattr(settling, "LARGE", 1)
+    judged, writer = settling.judged, SqliteStore(store.path, busy_seconds=0.1)
+
+    def slowly(db: sqlite3.Connection, known: Any) -> Any:
+        writer.append("p", meanwhile.pop(0))
+        return judged(db, known)
+
+    monkeypatch.setattr(settling, "judged", slowly)
+    store.append("p", told_twice())
+    meanwhile = [[step("1", "s")], [step("1", "t")]]
+    session = store.session("p", "s")
+    assert session is not None
+    assert (session.statistics.llms, session.statistics.actions, looked_for(store)) == (1, 0, False)
+    assert [one.statistics.events for one in store.sessions("p", SessionQuery()).items] == [2, 1]
+    assert (looked_for(store), meanwhile) == (True, [])
+    writer.close()
 
 
 def test_sessions_of_an_older_file_are_as_they_were(store: SqliteStore) -> None:

@@ -20,7 +20,7 @@ COUNTS = tuple(name for name in STATISTICS_FIELDS if name not in ("cost", "dropp
 MODEL_COUNTS = tuple(name for name in COUNTS if name not in ("events", "tools", "actions", "apis", "errors"))
 """Those that model calls can have."""
 
-SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
+SELECT = f"SELECT s.key, s.session_id, s.facts, s.twins, s.changes, {', '.join(f's.{name}' for name in COUNTS)}, s.cost"
 """What `session_of` reads, from `sessions s`."""
 
 SPENT = "SELECT cost, unpriced_llms FROM sessions WHERE project_id = ? AND session_id = ?"
@@ -44,13 +44,15 @@ class Known(NamedTuple):
     """A session as its row has it: all but the host environments.
 
     `twins` counts the events that repeat another. Below 0 somebody has to look (`settling`): UNSETTLED if none was
-    known, so that the statistics are right if none is found, else UNSETTLED_AGAIN.
+    known, so that the statistics are right if none is found, else UNSETTLED_AGAIN. `changes` is another number after
+    each append.
     """
 
     key: int
     facts: SessionFacts
     statistics: Statistics
     twins: int = 0
+    changes: int = 0
 
     @property
     def place(self) -> tuple[int, str]:
@@ -60,8 +62,8 @@ class Known(NamedTuple):
 
 def session_of(row: Row) -> Known:
     """The session of a row of `SELECT`."""
-    key, session_id, facts, twins = row[:4]
-    return Known(key, facts_from_json(session_id, json.loads(facts)), statistics_of(COUNTS, row[4:]), twins)
+    key, session_id, facts, twins, changes = row[:5]
+    return Known(key, facts_from_json(session_id, json.loads(facts)), statistics_of(COUNTS, row[5:]), twins, changes)
 
 
 def statistics_of(names: Sequence[str], values: Sequence[Any]) -> Statistics:
@@ -87,7 +89,8 @@ def insert(db: sqlite3.Connection, project_id: str, session_id: str) -> Known:
 
 def update(db: sqlite3.Connection, known: Known) -> None:
     """Write what is known now."""
-    sql = f"UPDATE sessions SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE key = ?"
+    columns = ", ".join(f"{column} = ?" for column in _COLUMNS)
+    sql = f"UPDATE sessions SET {columns}, changes = changes + 1 WHERE key = ?"
     db.execute(sql, (*_values(known), known.key))
 
 

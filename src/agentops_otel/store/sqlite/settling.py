@@ -18,6 +18,9 @@ from agentops_otel.store.sqlite.queries import UNSETTLED
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, judged_of
 from agentops_otel.store.sqlite.sessions import Known
 
+LARGE = 5000
+"""So many events are looked at inside a write transaction: some 50 ms. Those of a larger session are not."""
+
 _CHUNK = 1000
 
 
@@ -67,8 +70,12 @@ def _events(db: sqlite3.Connection, known: Known) -> Iterator[list[Event]]:
 
 
 def settle(db: sqlite3.Connection, project_id: str, known: Known) -> Known:
-    """Write down which events repeat another, and what is known then. Call inside a write transaction."""
-    found = judged(db, known)
+    """Find out which events repeat another and write it down. Call inside a write transaction."""
+    return write(db, project_id, known, judged(db, known))
+
+
+def write(db: sqlite3.Connection, project_id: str, known: Known, found: Judged) -> Known:
+    """Write down what was found; what is known then. Call inside a write transaction."""
     after = known._replace(statistics=found.whole, twins=len(found.twins))
     if found.by_model is None:
         sessions.update_twins(db, after)
@@ -77,6 +84,11 @@ def settle(db: sqlite3.Connection, project_id: str, known: Known) -> Known:
     sessions.update(db, after)
     sessions.replace_models(db, project_id, after, found.by_model)
     return after
+
+
+def size_of(known: Known) -> int:
+    """How many events there are to be looked at, about."""
+    return known.statistics.events + known.statistics.apis
 
 
 def _mark(db: sqlite3.Connection, session: int, answer: Mapping[str, str]) -> None:
@@ -90,12 +102,29 @@ def _mark(db: sqlite3.Connection, session: int, answer: Mapping[str, str]) -> No
     db.executemany("UPDATE events INDEXED BY events_by_id SET twin_of = ? WHERE session = ? AND event_id = ?", changed)
 
 
-def unsettled(db: sqlite3.Connection, project_id: str | None, limit: int) -> list[tuple[str, Known]]:
-    """Some of the sessions that are not settled, each after its project; of every project for None."""
+def settle_some(db: sqlite3.Connection, project_id: str | None, limit: int) -> int:
+    """Settle some sessions of a project, or of every one for None, as far as a short write transaction goes; how many.
+
+    Large ones are left out: `large_unsettled` tells which they are.
+    """
     where, values = _of(project_id)
-    select = f"{sessions.SELECT}, s.project_id"
-    rows = db.execute(f"{select} {where} LIMIT ?", [*values, limit]).fetchall()
-    return [(project, sessions.session_of(row)) for *row, project in rows]
+    sql = f"{sessions.SELECT}, s.project_id {where} AND s.events + s.apis <= {LARGE} LIMIT ?"
+    done = size = 0
+    for *row, project in db.execute(sql, [*values, limit]).fetchall():
+        known = sessions.session_of(row)
+        size += size_of(known)
+        if done and size > LARGE:
+            break
+        settle(db, project, known)
+        done += 1
+    return done
+
+
+def large_unsettled(db: sqlite3.Connection, project_id: str | None) -> list[tuple[str, str]]:
+    """Project and id of the sessions that are too large to be settled inside a write transaction."""
+    where, values = _of(project_id)
+    sql = f"SELECT s.project_id, s.session_id {where} AND s.events + s.apis > {LARGE}"
+    return [(project, session_id) for project, session_id in db.execute(sql, values)]
 
 
 def count_unsettled(db: sqlite3.Connection, project_id: str | None) -> int:

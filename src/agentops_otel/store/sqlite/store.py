@@ -192,12 +192,25 @@ class SqliteStore:
             known = sessions.known_session(db, project_id, session_id)
         if known is None or known.twins >= 0:
             return known
+        if settling.size_of(known) <= settling.LARGE:
+            with suppress(StoreError), self._connections.writing(SETTLING_WAITS_SECONDS) as db:
+                known = sessions.known_session(db, project_id, session_id)
+                return known and settling.settle(db, project_id, known)
+        return self._settled_outside(project_id, session_id)
+
+    def _settled_outside(self, project_id: str, session_id: str) -> Known | None:
+        """The same, looking at the events while others may write. It is written down unless they have written to this
+        session meanwhile."""
+        with self._connections.reading(at_once=True) as db:
+            known = sessions.known_session(db, project_id, session_id)
+            found = settling.judged(db, known) if known else None
+        if known is None or found is None:
+            return None
         with suppress(StoreError), self._connections.writing(SETTLING_WAITS_SECONDS) as db:
-            known = sessions.known_session(db, project_id, session_id)
-            return known and settling.settle(db, project_id, known)
-        with self._connections.reading() as db:
-            known = sessions.known_session(db, project_id, session_id)
-            return known and known._replace(statistics=settling.judged(db, known).whole)
+            now = sessions.known_session(db, project_id, session_id)
+            if now is not None and (now.key, now.changes) == (known.key, known.changes):
+                return settling.write(db, project_id, now, found)
+        return known._replace(statistics=found.whole)
 
     def _settle(self, project_id: str | None) -> None:
         """Settle every session of a project, or of all, a few in each transaction so that writers can go on.
@@ -207,13 +220,17 @@ class SqliteStore:
         """
         with self._connections.reading() as db:
             waiting = settling.count_unsettled(db, project_id)
-        for _ in range(0, waiting, SETTLED_AT_ONCE):
+            large = settling.large_unsettled(db, project_id) if waiting else []
+        waiting -= len(large)
+        while waiting > 0:
             try:
                 with self._connections.writing(SETTLING_WAITS_SECONDS) as db:
-                    for project, known in settling.unsettled(db, project_id, SETTLED_AT_ONCE):
-                        settling.settle(db, project, known)
+                    done = settling.settle_some(db, project_id, SETTLED_AT_ONCE)
             except StoreError:
                 return
+            waiting -= done or waiting
+        for project, session_id in large:
+            self._settled_outside(project, session_id)
 
     def _record(self, project_id: str, known: Known, now_ns: int) -> Session:
         return session_record(project_id, known.facts, known.statistics, now_ns, self._liveness)
