@@ -22,6 +22,8 @@ _V = TypeVar("_V")
 FRESH_NS = 180 * 1_000_000_000
 """A session whose processes cannot be looked at from here counts as running for this long after its last activity."""
 
+SILENT_NS = 86_400 * 1_000_000_000
+
 Liveness = Callable[[ProcessKey, ProcessFacts], "bool | None"]
 """Tells whether a process is alive; None where that cannot be known, as on another host."""
 
@@ -186,6 +188,16 @@ def ended_ns(facts: SessionFacts) -> int | None:
 def may_run(facts: SessionFacts) -> bool:
     """Whether the session can still be running by what is known here: neither it nor all its processes have ended."""
     return facts.end is None and (not facts.processes or not all(one.ended_ns for one in facts.processes.values()))
+
+
+def has_stopped(facts: SessionFacts, now_ns: int, liveness: Liveness) -> bool:
+    """Whether nothing but a new fact can make the session run: its processes are gone, or nobody here can look at them
+    and nothing happened in it for a day."""
+    alive = [liveness(key, process) for key, process in facts.processes.items() if not process.ended_ns]
+    if facts.end is None and any(alive):
+        return False
+    unseen = not facts.processes or None in alive
+    return facts.end is not None or not unseen or now_ns - (facts.activity_ns or 0) >= SILENT_NS
 
 
 def _is_running(facts: SessionFacts, now_ns: int, liveness: Liveness) -> bool:

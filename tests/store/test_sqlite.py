@@ -435,6 +435,31 @@ def test_twins_are_found_by_what_they_repeat(skewed: SqliteStore) -> None:
         assert "USING INDEX sessions_unsettled" in plan(skewed, f"SELECT s.key {queries.UNSETTLED}{where}", [])
 
 
+def test_a_session_that_has_stopped_is_looked_at_once(path: Path) -> None:
+    """However many processes died without a word, asking for what runs stays fast; a new fact brings a session back."""
+    looked: list[int] = []
+    alive = {5: True, 6: None}
+
+    def liveness(key: ProcessKey, process: ProcessFacts) -> bool | None:
+        looked.append(key.pid)
+        return alive.get(key.pid, False)
+
+    store = SqliteStore(path, liveness=liveness, clock=lambda: START)
+    for pid in range(8):
+        process = {ProcessKey("h", pid, START): ProcessFacts(seen_ns=START)}
+        store.append("p", [SessionFacts(f"s{pid}", START + pid, START, processes=process)])
+
+    def running() -> list[str]:
+        looked.clear()
+        return [one.session_id for one in store.sessions("p", SessionQuery(running=True)).items]
+
+    assert running() == ["s6", "s5"]
+    assert (running(), sorted(set(looked))) == (["s6", "s5"], [5, 6])
+    store.append("p", [SessionFacts("s1", processes={ProcessKey("h", 5, START): ProcessFacts(seen_ns=START)})])
+    assert running() == ["s6", "s5", "s1"]
+    store.close()
+
+
 # --- twins -----------------------------------------------------------------------------------------------------------
 
 

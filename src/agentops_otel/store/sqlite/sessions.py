@@ -99,6 +99,12 @@ def update_twins(db: sqlite3.Connection, known: Known) -> None:
     db.execute("UPDATE sessions SET twins = ? WHERE key = ?", (known.twins, known.key))
 
 
+def put_stopped(db: sqlite3.Connection, stopped: Iterable[Known]) -> None:
+    """Take sessions out of those that may be running, unless something has happened in them meanwhile."""
+    sql = "UPDATE sessions SET may_run = 0 WHERE key = ? AND changes = ?"
+    db.executemany(sql, [(known.key, known.changes) for known in stopped])
+
+
 def delete(db: sqlite3.Connection, project_id: str, known: Known) -> None:
     """Remove a session and everything recorded in it. Call inside a write transaction."""
     drop_tags(db, project_id, known)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from agentops_otel.dedupe import LeftOut, merged, told_once
 from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.facts import Fact
-from agentops_otel.fold import Liveness, join, session_record, unknown_liveness
+from agentops_otel.fold import Liveness, has_stopped, join, session_record, unknown_liveness
 from agentops_otel.records import Event, Session, Spent
 from agentops_otel.store.base import (
     EVERY_EVENT,
@@ -245,14 +245,23 @@ class SqliteStore:
         while True:
             with self._connections.reading() as db:
                 rows = db.execute(*queries.listing(project_id, query, place, size, few=few, telling=keys)).fetchall()
-            for row in rows:
-                known = sessions.session_of(row)
+            found = [sessions.session_of(row) for row in rows]
+            if query.running:
+                self._put_stopped(found, now_ns)
+            for known in found:
                 session = self._record(project_id, known, now_ns)
                 if selects(query, session, is_told=known.key in telling):
                     yield known, session
             if len(rows) < size:
                 return
             place, size = (sort_value(session, query.sort), session.session_id), max(size, 1000)
+
+    def _put_stopped(self, found: Sequence[Known], now_ns: int) -> None:
+        """Write down which sessions run no more, so that the next who asks for those that run need not look at them."""
+        stopped = [known for known in found if has_stopped(known.facts, now_ns, self._liveness)]
+        if stopped:
+            with suppress(StoreError), self._connections.writing(SETTLING_WAITS_SECONDS) as db:
+                sessions.put_stopped(db, stopped)
 
     def _telling(self, text: str | None) -> set[int]:
         """The keys of the sessions whose events say a text."""
