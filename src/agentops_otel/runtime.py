@@ -112,8 +112,10 @@ class Runtime:
 
     def _open_outbox(self, name: str, sink: Sink | None) -> SpanOutbox:
         settings = self.settings
-        make = otlp_exporter if name == "otlp" else functools.partial(record_exporter, settings, name, sink)
-        delay_s = min(OTLP_DELAY_S if name == "otlp" else STORE_DELAY_S, settings.max_wait_time / 1000)
+        make, delay_s = functools.partial(record_exporter, settings, name, sink), STORE_DELAY_S
+        if name == "otlp":
+            make, delay_s = functools.partial(otlp_exporter, settings), OTLP_DELAY_S
+        delay_s = min(delay_s, settings.max_wait_time / 1000)
         outbox = SpanOutbox(make, capacity=settings.max_queue_size, delay_s=delay_s)
         if name == "store" or (name == "api" and self._recorder is None):
             self._recorder = outbox
@@ -310,11 +312,11 @@ class Runtime:
         stop_with_celery(self)
 
 
-def otlp_exporter() -> SpanExporter:
-    """OpenTelemetry's own exporter, as its variables say."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+def otlp_exporter(settings: Settings) -> SpanExporter:
+    """OpenTelemetry's own exporter, as its variables say, behind a spool in the home folder."""
+    from agentops_otel.sinks.otlp import spooled_otlp
 
-    return OTLPSpanExporter()
+    return spooled_otlp(settings.home)
 
 
 def record_exporter(settings: Settings, name: str, sink: Sink | None) -> SpanExporter:

@@ -180,8 +180,8 @@ class Settings:
         ("store",),
         "AGENTOPS_EXPORTER",
         _exporters,
-        "Where spans go: store (the embedded SQLite file), api (a server, by its REST API, spooled on disk until it "
-        "has them), otlp (the stock OTLP exporter), none; or a list.",
+        "Where spans go: store (the embedded SQLite file), api (a server, by its REST API), otlp (the stock OTLP "
+        "exporter), none; or a list. What api and otlp cannot deliver waits on disk for the next program.",
     )
     home: str = _option("~/.agentops", "AGENTOPS_HOME", _path, "Folder of the embedded store.")
     db: str | None = _option(

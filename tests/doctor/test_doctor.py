@@ -16,6 +16,7 @@ from tests.cli.conftest import db, home  # noqa: F401  fixtures
 from agentops_otel.doctor import Finding, Report, report
 from agentops_otel.instruments import registry
 from agentops_otel.settings import Settings
+from agentops_otel.sinks.otlp import otlp_destination
 from agentops_otel.sinks.spool import Spool, destination_of
 from agentops_otel.store import open_store
 
@@ -200,8 +201,10 @@ def test_another_instrumentation_is_noted(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_waits_for_a_server_is_told(tmp_path: Path) -> None:
     """Without a spool nothing waits, and none is made; with one, batches are counted for the server that is set."""
     found = at(tmp_path / "x.db", home=str(tmp_path), exporter="api")
-    assert about("spool", found) == [("ok", "nothing waits for a server")]
-    assert about("spool", at(tmp_path / "x.db", home=str(tmp_path))) == [("ok", "not used: exporter is not api")]
+    assert about("spool", found) == [("ok", "nothing waits to be sent")]
+    assert about("spool", at(tmp_path / "x.db", home=str(tmp_path))) == [
+        ("ok", "not used: exporter is neither api nor otlp")
+    ]
     assert list(tmp_path.iterdir()) == []
     path, settings = tmp_path / "spool.db", Settings()
     spool = Spool(path, destination_of(settings.endpoint, settings.api_key))
@@ -212,6 +215,10 @@ def test_what_waits_for_a_server_is_told(tmp_path: Path) -> None:
     full.put(b"facts")
     statuses = [status for status, _ in about("spool", at(tmp_path / "x.db", home=str(tmp_path)))]
     assert statuses == ["problem", "note"]
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    Spool(path, otlp_destination(collector)).put(b"spans")
+    found = at(tmp_path / "x.db", collector, home=str(tmp_path), exporter="otlp")
+    assert about("spool", found) == [("note", f"1 batch of records for otlp http://collector:4318 wait in {path}")]
 
 
 def test_a_price_table_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from agentops_otel.errors import DeliveryError, StoreError
 from agentops_otel.facts import EventFact, Fact, SessionFacts
 from agentops_otel.records import Action
-from agentops_otel.sinks.spool import Spool, SpoolSink, packed, unpacked
+from agentops_otel.sinks.spool import STUCK_AFTER_S, Spool, Spooled, SpoolSink, packed, unpacked
 
 from .test_api import facts_of
 
@@ -85,7 +85,63 @@ def test_a_destination_that_fails_is_not_waited_for(tmp_path: Path, mood: str) -
 
     assert following.flush(10)
     following.close()
-    assert (2, [fact("a"), fact("b")], 0) == (waited, later.taken, next_process.waiting())
+    names = [one.event.name for one in later.taken if isinstance(one, EventFact)]
+    assert (waited, sorted(map(str, names)), next_process.waiting()) == (2, ["a", "b"], 0)
+
+
+def test_a_destination_that_answers_slowly_is_waited_for(tmp_path: Path) -> None:
+    """It just took a batch, so a flush gives it the time it was allowed."""
+    destination, spool = Destination(), Spool(tmp_path / "spool.db", "d")
+    sink = SpoolSink(destination, spool)
+    sink.append([fact("a")])
+    assert sink.flush(10)
+    destination.asked.clear()
+    destination.mood = "hangs"
+    sink.append([fact("b")])
+    assert destination.asked.wait(10)
+
+    assert not sink.flush(STUCK_AFTER_S * 2)
+    destination.mood = "takes"
+    destination.released.set()
+    assert sink.flush(10)
+    sink.close()
+    assert [fact("a"), fact("b")] == destination.taken
+
+
+def test_a_batch_in_flight_is_there_for_the_next_process_at_once(tmp_path: Path) -> None:
+    """It was leased to a process that ended, and nobody waits for the lease to run out."""
+    destination, spool = Destination("hangs"), Spool(tmp_path / "spool.db", "d")
+    sink = SpoolSink(destination, spool)
+    sink.append([fact("a")])
+    assert destination.asked.wait(10)
+
+    sink.close()
+
+    batch = Spool(tmp_path / "spool.db", "d").take()
+    destination.released.set()
+    assert batch is not None
+    assert [fact("a")] == unpacked(batch.body)
+
+
+def test_a_batch_that_is_always_refused_does_not_keep_the_others(tmp_path: Path) -> None:
+    """It goes behind them, and after three tries, while others got through, it is left out and counted."""
+    taken: list[Fact] = []
+
+    class Picky:
+        def append(self, facts: Sequence[Fact], /) -> None:
+            if facts == [fact("bad")]:
+                raise DeliveryError("not this one")
+            taken.extend(facts)
+
+    spool = Spool(tmp_path / "spool.db", "d")
+    for name in ("bad", "a", "b"):
+        spool.put(packed([fact(name)]))
+    spooled = Spooled(Picky(), spool, packed, unpacked)
+    while spool.waiting():
+        spooled._drain(0)
+    spooled.close()
+
+    assert ([fact("a"), fact("b")], 1) == (taken, spool.lost())
 
 
 def test_two_deliverers_never_send_one_batch_at_once(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def report(
             *neighbours(),
             *capture(used),
             *delivery(running, used),
-            *spool(used),
+            *spool(used, environ),
             *store(used),
             *prices(used),
             *variables(environ),

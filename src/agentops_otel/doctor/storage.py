@@ -17,6 +17,7 @@ from agentops_otel.store.base import DEFAULT_PROJECT, SessionQuery
 from agentops_otel.text.values import bytes_text, counted
 
 if TYPE_CHECKING:
+    from agentops_otel.sinks.spool import Spool
     from agentops_otel.store.sqlite import SqliteStore
 
 CHECKED_UP_TO = 1_000_000_000
@@ -120,30 +121,39 @@ def _unpriced(by_model: Mapping[str, int]) -> Iterator[Finding]:
     )
 
 
-def spool(settings: Settings) -> Iterator[Finding]:
-    """What waits on disk for a server, and what had to be given up."""
+def spool(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What waits on disk for a server or a collector, and what had to be given up."""
+    from agentops_otel.sinks.otlp import otlp_destination
     from agentops_otel.sinks.spool import Spool, destination_of
 
     path = Path(settings.home).expanduser() / "spool.db"
+    addresses = {"api": destination_of(settings.endpoint, settings.api_key), "otlp": otlp_destination(environ)}
+    used = [name for name in addresses if name in settings.exporter]
     if not path.exists():
-        used = "api" in settings.exporter
-        yield Finding("spool", "ok", "nothing waits for a server" if used else "not used: exporter is not api")
+        yield Finding(
+            "spool", "ok", "nothing waits to be sent" if used else "not used: exporter is neither api nor otlp"
+        )
         return
-    opened = Spool(path, destination_of(settings.endpoint, settings.api_key))
+    for name in used or ("api",):
+        yield from _spooled(name, addresses[name].rpartition(" ")[0], Spool(path, addresses[name]))
+
+
+def _spooled(exporter: str, address: str, opened: Spool) -> Iterator[Finding]:
+    path = str(opened.path)
     try:
         waiting, lost = opened.waiting(), opened.lost()
     except StoreError as error:
-        yield Finding("spool", "problem", str(error), "move the file away", {"path": str(path)})
+        yield Finding("spool", "problem", str(error), "move the file away", {"path": path})
         return
-    detail = {"path": str(path), "waiting": waiting, "lost": lost}
+    detail = {"path": path, "waiting": waiting, "lost": lost}
     if lost:
-        message = f"{_batches(lost)} for {settings.endpoint} were given up: {path} was full or they were too old"
+        message = f"{_batches(lost)} for {address} were given up: refused for good, too old, or {path} was full"
         yield Finding("spool", "problem", message, "see why the server does not answer", detail)
     if waiting:
-        message = f"{_batches(waiting)} for {settings.endpoint} wait in {path}"
-        yield Finding("spool", "note", message, "the next program with exporter=api delivers them", detail)
+        message = f"{_batches(waiting)} for {address} wait in {path}"
+        yield Finding("spool", "note", message, f"the next program with exporter={exporter} delivers them", detail)
     elif not lost:
-        yield Finding("spool", "ok", f"nothing waits for {settings.endpoint} in {path}", detail=detail)
+        yield Finding("spool", "ok", f"nothing waits for {address} in {path}", detail=detail)
 
 
 def _batches(count: int) -> str:

@@ -118,7 +118,7 @@ def _parse(message_type: Any, body: bytes) -> Any:
 def spans(request: Any, rejected: list[str] | None) -> Iterator[FlatSpan]:
     """The spans of an ExportTraceServiceRequest message."""
     for i, holder in enumerate(request.resource_spans):
-        resource = _attributes(holder.resource.attributes)
+        resource = attributes_of(holder.resource.attributes)
         for j, inner in enumerate(holder.scope_spans):
             scope = inner.scope.name, inner.scope.version or None
             where = f"resourceSpans[{i}].scopeSpans[{j}].spans"
@@ -128,7 +128,7 @@ def spans(request: Any, rejected: list[str] | None) -> Iterator[FlatSpan]:
 def logs(request: Any, rejected: list[str] | None) -> Iterator[FlatLog]:
     """The records of an ExportLogsServiceRequest message."""
     for i, holder in enumerate(request.resource_logs):
-        resource = _attributes(holder.resource.attributes)
+        resource = attributes_of(holder.resource.attributes)
         for j, inner in enumerate(holder.scope_logs):
             scope = inner.scope.name, inner.scope.version or None
             where = f"resourceLogs[{i}].scopeLogs[{j}].logRecords"
@@ -145,10 +145,10 @@ def _span(resource: Mapping[str, AnyValue], scope: Scope, span: Any) -> FlatSpan
         span.end_time_unix_nano or start_ns,
         optional_id("parent_span_id", span.parent_span_id.hex(), 16),
         known(span.kind, KIND_CONSUMER, KIND_INTERNAL),
-        _attributes(span.attributes),
+        attributes_of(span.attributes),
         known(status.code, STATUS_ERROR, STATUS_UNSET),
         status.message or None,
-        [SpanEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in events] if len(events) else [],
+        [SpanEvent(e.name, e.time_unix_nano, attributes_of(e.attributes)) for e in events] if len(events) else [],
         [_link(link) for link in links] if len(links) else [],
         scope[0],
         scope[1],
@@ -158,8 +158,8 @@ def _span(resource: Mapping[str, AnyValue], scope: Scope, span: Any) -> FlatSpan
 
 
 def _link(link: Any) -> SpanLink:
-    trace_id, span_id = link.trace_id.hex(), link.span_id.hex()
-    return SpanLink(sized_id("trace_id", trace_id, 32), sized_id("span_id", span_id, 16), _attributes(link.attributes))
+    trace_id, span_id = sized_id("trace_id", link.trace_id.hex(), 32), sized_id("span_id", link.span_id.hex(), 16)
+    return SpanLink(trace_id, span_id, attributes_of(link.attributes))
 
 
 def _log(resource: Mapping[str, AnyValue], scope: Scope, log: Any) -> FlatLog:
@@ -170,7 +170,7 @@ def _log(resource: Mapping[str, AnyValue], scope: Scope, log: Any) -> FlatLog:
         severity_text=log.severity_text or None,
         event_name=_event_name(log) or None,
         body=_value(log.body),
-        attributes=_attributes(log.attributes),
+        attributes=attributes_of(log.attributes),
         trace_id=optional_id("trace_id", log.trace_id.hex(), 32),
         span_id=optional_id("span_id", log.span_id.hex(), 16),
         scope_name=scope[0],
@@ -206,7 +206,8 @@ def _set_event_name(record: Any, name: str) -> None:
     record.MergeFromString(bytes([EVENT_NAME << 3 | 2, *length, size]) + text)
 
 
-def _attributes(key_values: Any, depth: int = 0) -> dict[str, AnyValue]:
+def attributes_of(key_values: Any, depth: int = 0) -> dict[str, AnyValue]:
+    """The attributes that a list of KeyValue messages holds; arrays as tuples."""
     found = {}
     for pair in key_values:
         value = pair.value
@@ -223,7 +224,7 @@ def _value(value: Any, depth: int = 0) -> AnyValue:
         return tuple([_value(item, depth + 1) for item in value.array_value.values])
     if kind == "kvlist_value":
         check_depth(depth)
-        return _attributes(value.kvlist_value.values, depth + 1)
+        return attributes_of(value.kvlist_value.values, depth + 1)
     return None if kind is None else getattr(value, kind)
 
 

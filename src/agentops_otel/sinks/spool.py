@@ -3,7 +3,7 @@
 `append` writes to a SQLite file and returns; a daemon thread delivers from there. So nothing is lost when the network
 is down, when the process is killed, or when it ends before all is delivered, and the end of a process waits for nobody
 who does not answer. Any process of the same user delivers what another left: a batch is leased while it is being sent,
-and because facts are idempotent a batch that is sent twice does no harm.
+and because facts (and spans, by their ids) are idempotent a batch that is sent twice does no harm.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from agentops_otel.errors import AgentOpsError, DeliveryError, StoreError
 from agentops_otel.facts import EventFact, Fact, SessionFacts, facts_from_json, facts_json
 from agentops_otel.guard import quietly, warn_once
 from agentops_otel.records import Json, Session, event_from_json, to_json
-from agentops_otel.sinks.base import Sink
 from agentops_otel.store.sqlite.connections import make_file
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -34,7 +33,14 @@ MAX_AGE_S = 7 * 24 * 3600
 LEASE_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 STUCK_AFTER_S = 0.2
-"""A delivery that takes longer is not waited for at the end of a process: its batch is safe."""
+"""A delivery that takes longer is not waited for at the end of a process, unless the one before it went well: its batch
+is safe."""
+
+MOST_TRIES = 3
+"""So often a batch is tried while others get through; after that the fault is its own."""
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -98,31 +104,42 @@ class Spool:
             drop.append((key,))
             held -= size
         if drop:
-            db.executemany("DELETE FROM batches WHERE key = ?", drop)
-            more = "ON CONFLICT (destination) DO UPDATE SET batches = batches + excluded.batches"
-            db.execute(f"INSERT INTO lost VALUES (?, ?) {more}", (self._destination, len(drop)))
+            self._drop(db, drop)
             warn_once(f"the spool {self.path} is full: the oldest batches are dropped")
 
     def take(self) -> Batch | None:
-        """The oldest batch that nobody else is sending, leased to the caller; None if there is none."""
+        """The oldest batch that nobody else is sending, leased to the caller; None if there is none.
+
+        Those that were given back come after all others, so that a batch nobody takes does not keep the rest.
+        """
         now = self._clock()
-        sql = "SELECT key, body FROM batches WHERE destination = ? AND leased_until_s < ? ORDER BY key LIMIT 1"
+        sql = "SELECT key, body FROM batches WHERE destination = ? AND leased_until_s <= ? ORDER BY"
         with self._open() as db:
-            row = db.execute(sql, (self._destination, now)).fetchone()
+            row = db.execute(f"{sql} leased_until_s, key LIMIT 1", (self._destination, now)).fetchone()
             if row is None:
                 return None
             db.execute("UPDATE batches SET leased_until_s = ? WHERE key = ?", (now + LEASE_S, row[0]))
         return Batch(*row)
 
     def done(self, batch: Batch) -> None:
-        """Forget a batch that was delivered, or that never can be."""
+        """Forget a batch that was delivered."""
         with self._open() as db:
             db.execute("DELETE FROM batches WHERE key = ?", (batch.key,))
+
+    def drop(self, batch: Batch) -> None:
+        """Forget a batch that can never be delivered, and count it."""
+        with self._open() as db:
+            self._drop(db, [(batch.key,)])
+
+    def _drop(self, db: sqlite3.Connection, keys: list[tuple[int]]) -> None:
+        db.executemany("DELETE FROM batches WHERE key = ?", keys)
+        more = "ON CONFLICT (destination) DO UPDATE SET batches = batches + excluded.batches"
+        db.execute(f"INSERT INTO lost VALUES (?, ?) {more}", (self._destination, len(keys)))
 
     def give_back(self, batch: Batch) -> None:
         """Let somebody deliver it later."""
         with self._open() as db:
-            db.execute("UPDATE batches SET leased_until_s = 0 WHERE key = ?", (batch.key,))
+            db.execute("UPDATE batches SET leased_until_s = ? WHERE key = ?", (self._clock(), batch.key))
 
     def waiting(self) -> int:
         """How many batches wait, leased ones included."""
@@ -180,32 +197,53 @@ def destination_of(endpoint: str, api_key: str | None) -> str:
     return f"{endpoint.rstrip('/')} {digest}"
 
 
-# --- the sink --------------------------------------------------------------------------------------------------------
+# --- delivering from it ----------------------------------------------------------------------------------------------
 
 
-class SpoolSink:
-    """A `Sink` that keeps facts in a spool until `inner` has taken them. `append` never waits for `inner`."""
+class Destination(Protocol[T_contra]):
+    """Where batches go in the end."""
 
-    def __init__(self, inner: Sink, spool: Spool) -> None:
+    def append(self, batch: Sequence[T_contra], /) -> None:
+        """Deliver a batch. DeliveryError where it may be given again later; any other `AgentOpsError` where it never
+        will be taken."""
+        ...
+
+
+class Spooled(Generic[T]):
+    """Keeps batches in a spool until `inner` has taken them. `append` never waits for `inner`."""
+
+    def __init__(
+        self,
+        inner: Destination[T],
+        spool: Spool,
+        pack: Callable[[Sequence[T]], bytes],
+        unpack: Callable[[bytes], Sequence[T]],
+    ) -> None:
         self._inner = inner
         self._spool = spool
+        self._pack, self._unpack = pack, unpack
         self._wake = threading.Event()
         self._idle = threading.Condition()
         self._pending = True
+        self._sending: Batch | None = None
         self._since = 0.0
         self._failing = False
+        self._delivered = 0
+        self._last_went_well = False
+        self._failures: dict[int, tuple[int, int]] = {}
         self._closed = False
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._start()
 
-    def append(self, facts: Sequence[Fact]) -> None:
+    def append(self, batch: Sequence[T]) -> None:
         """Keep a batch on disk and go on. Raises StoreError where the disk refuses."""
         if self._pid != os.getpid():  # after a fork the delivering thread is the parent's
             self._pid = os.getpid()
             self._idle = threading.Condition()
+            self._sending = None
             self._start()
-        self._spool.put(packed(facts))
+        self._spool.put(self._pack(batch))
         with self._idle:
             self._pending = True
         self._wake.set()
@@ -225,14 +263,15 @@ class SpoolSink:
         """End the delivering; what is left waits for the next process."""
         self._closed = True
         self._wake.set()
-
-    def session(self, session_id: str) -> Session | None:
-        """The session as the destination knows it; None while it does not answer."""
-        ask = getattr(self._inner, "session", None)
-        return None if ask is None or self._failing or self._is_stuck() else ask(session_id)
+        sending = self._sending
+        if sending is not None:
+            with contextlib.suppress(StoreError, sqlite3.Error):  # its lease ends by itself
+                self._spool.give_back(sending)
 
     def _is_stuck(self) -> bool:
-        return self._since > 0 and time.monotonic() - self._since > STUCK_AFTER_S
+        """Whether the destination does not answer. One that just did may take its time."""
+        is_slow = self._since > 0 and time.monotonic() - self._since > STUCK_AFTER_S
+        return is_slow and not self._last_went_well
 
     def _start(self) -> None:
         self._wake = threading.Event()
@@ -261,23 +300,55 @@ class SpoolSink:
                 if batch is None:
                     self._pending = False
                     return 0.0
-            self._since = time.monotonic()
-            try:
-                self._inner.append(unpacked(batch.body))
-            except DeliveryError as error:
+            error = self._delivery(batch)
+            if error is not None:
+                self._last_went_well = False
                 return self._put_back(batch, error, pause_s)
-            except AgentOpsError as error:
-                warn_once(f"a batch cannot be delivered and is left out: {error}")
-            finally:
-                self._since = 0.0
-            self._spool.done(batch)
+            self._last_went_well = True
         return 0.0
 
+    def _delivery(self, batch: Batch) -> DeliveryError | None:
+        """Deliver a batch, or leave it out for good; what speaks for trying it again."""
+        self._sending, self._since = batch, time.monotonic()
+        try:
+            self._inner.append(self._unpack(batch.body))
+        except DeliveryError as error:
+            return error
+        except AgentOpsError as error:
+            warn_once(f"a batch cannot be delivered and is left out: {error}")
+            self._spool.drop(batch)
+        else:
+            self._spool.done(batch)
+            self._delivered += 1
+            self._failures.pop(batch.key, None)
+        finally:
+            self._sending, self._since = None, 0.0
+        return None
+
     def _put_back(self, batch: Batch, error: DeliveryError, pause_s: float) -> float:
-        warn_once(f"records wait on disk and are delivered later: {error}")
-        self._spool.give_back(batch)
+        tries, delivered = self._failures.get(batch.key, (0, self._delivered))
+        self._failures[batch.key] = tries + 1, delivered
+        if tries + 1 >= MOST_TRIES and self._delivered > delivered:
+            warn_once(f"a batch is refused while others are taken, and is left out: {error}")
+            self._spool.drop(batch)
+        else:
+            warn_once(f"records wait on disk and are delivered later: {error}")
+            self._spool.give_back(batch)
         grown = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) * random.uniform(0.8, 1.2)
         return max(grown, error.retry_after_s or 0.0)
+
+
+class SpoolSink(Spooled[Fact]):
+    """A `Sink` that keeps facts in a spool until `inner` has taken them."""
+
+    def __init__(self, inner: Destination[Fact], spool: Spool) -> None:
+        super().__init__(inner, spool, packed, unpacked)
+
+    def session(self, session_id: str) -> Session | None:
+        """The session as the destination knows it; None while it does not answer."""
+        ask: Any = getattr(self._inner, "session", None)
+        found: Session | None = None if ask is None or self._failing or self._is_stuck() else ask(session_id)
+        return found
 
 
 # --- facts on disk ---------------------------------------------------------------------------------------------------
