@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from agentops_otel.outbox import Outbox
+from agentops_otel.outbox import ROOM_WAIT_S, Outbox
 
 
 class Sink:
@@ -53,6 +53,19 @@ def test_a_stuck_writer_costs_counted_items_and_no_more_waiting() -> None:
     sink.gate.set()
     assert box.flush(10)
     assert list(range(9)) == sink.items
+
+
+def test_a_first_delivery_may_take_longer_than_a_stuck_one() -> None:
+    """It imports and opens what it needs; a burst meanwhile loses nothing."""
+    sink = Sink()
+    sink.gate.clear()
+    threading.Timer(ROOM_WAIT_S * 1.5, sink.gate.set).start()
+    box = sink.box(capacity=8)
+    for number in range(100):
+        box.put(number)
+
+    assert box.flush(10)
+    assert ([], list(range(100))) == (sink.dropped, sink.items)
 
 
 def test_what_could_not_be_delivered_is_tried_again() -> None:

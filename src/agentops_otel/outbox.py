@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 BATCH = 512
 ROOM_WAIT_S = 0.2
+FIRST_ROOM_WAIT_S = 1.0
+"""Until something has been delivered: the first delivery imports and opens what it needs."""
+
 FORK_WAIT_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -139,7 +142,7 @@ class Outbox(Generic[T]):
             self._dropped(item)
 
     def _wait_for_room(self) -> bool:
-        deadline = time.monotonic() + ROOM_WAIT_S
+        deadline = time.monotonic() + (FIRST_ROOM_WAIT_S if self._cold else ROOM_WAIT_S)
         while not self._stuck and threading.current_thread() is not self._thread:
             if len(self._items) < self._capacity:
                 return True
