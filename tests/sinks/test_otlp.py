@@ -47,7 +47,11 @@ print(session.session_id)
 
 def program(home: Path, url: str, events: int) -> str:
     """Run a program that sends to `url`; the session it made."""
-    environ = os.environ | {"AGENTOPS_HOME": str(home), "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    environ = os.environ | {
+        "AGENTOPS_HOME": str(home),
+        "AGENTOPS_MAX_QUEUE_SIZE": "4096",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+    }
     command = [sys.executable, "-c", RECORD, str(events)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
