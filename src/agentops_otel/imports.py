@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from agentops_otel import v2
+from agentops_otel.conventions.coding_agents import span_of_log
 from agentops_otel.errors import DecodeError
 from agentops_otel.exports import DEFAULT_AGENT, default_agent_id
 from agentops_otel.facts import (
@@ -27,7 +28,7 @@ from agentops_otel.facts import (
     SessionFacts,
     Stamp,
 )
-from agentops_otel.otlp import decode_traces, traces_of_json
+from agentops_otel.otlp import decode_traces, logs_of_json, traces_of_json
 from agentops_otel.records import EVENT_TYPES, Json, Process, Session, event_from_json, session_from_json
 from agentops_otel.spans import FlatSpan
 from agentops_otel.translate import Pricer, translate
@@ -129,6 +130,11 @@ def _of_otlp(data: dict[str, Json], price: Pricer | None) -> list[Fact]:
     return _of_spans(traces_of_json(data), price)
 
 
+def _of_logs(data: dict[str, Json], price: Pricer | None) -> list[Fact]:
+    """What coding agents told. Messages of model calls are joined to their spans by the server only."""
+    return _of_spans([span for span in map(span_of_log, logs_of_json(data)) if span is not None], price)
+
+
 def _of_event(data: dict[str, Json], price: Pricer | None) -> list[Fact]:
     return [EventFact(event_from_json(data))]
 
@@ -205,6 +211,7 @@ def _unwrapped(said: Json) -> Json:
 
 _READERS: Mapping[str, Callable[[dict[str, Json], Pricer | None], list[Fact]]] = {
     "resourceSpans": _of_otlp,
+    "resourceLogs": _of_logs,
     "event_type": _of_event,
     "statistics": lambda data, price: (_of_export if "session" in data else _of_session)(data, price),
     "session": _of_export,
@@ -214,6 +221,7 @@ _READERS: Mapping[str, Callable[[dict[str, Json], Pricer | None], list[Fact]]] =
 
 _NAMES = {
     "resourceSpans": "OTLP",
+    "resourceLogs": "OTLP log records",
     "event_type": "an event record",
     "statistics": "a session",
     "session": "an AgentOps export",

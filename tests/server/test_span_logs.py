@@ -58,7 +58,7 @@ def test_other_log_records_are_counted_and_said_not_to_be_stored(bridge: Running
 
     assert (
         answer.json["partialSuccess"]["errorMessage"]
-        == "1 log records are no messages of model calls: counted, not stored"
+        == "1 log records are neither messages of model calls nor a coding agent's: counted, not stored"
     )
     assert taken.status == 200
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from agentops_otel.conventions.adk import AdkDialect
 from agentops_otel.conventions.agentops import AgentOpsDialect
 from agentops_otel.conventions.agentops_v4 import AgentOpsV4Dialect
+from agentops_otel.conventions.coding_agents import CodingAgentsDialect
 from agentops_otel.conventions.genai import GenAIDialect
 from agentops_otel.conventions.genai_events import GenAIEventsDialect
 from agentops_otel.conventions.general import GeneralDialect
@@ -46,6 +47,7 @@ DIALECTS: tuple[Dialect, ...] = (
     IndexedDialect(),
     McpDialect(),
     HaystackDialect(),
+    CodingAgentsDialect(),
     InfrastructureDialect(),
 )
 """Every vocabulary that is read. Of those that answer a field the first wins; real spans mix them."""

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 
 from agentops_otel import otlp
 from agentops_otel.conventions.belonging import belonging
+from agentops_otel.conventions.coding_agents import span_of_log
 from agentops_otel.conventions.genai_events import NAMES, log_name
 from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.errors import DecodeError, StoreError
@@ -102,19 +103,19 @@ class Ingest:
         self.append(door, project_id, facts, len(spans))
 
     def logs(self, door: str, project_id: str, logs: Sequence[FlatLog]) -> int:
-        """Join the messages of model calls to their spans, whichever comes first; how many others there were.
-
-        Those others are counted and not stored.
+        """Join the messages of model calls to their spans, whichever comes first, and make events of what coding agents
+        tell; how many others there were. Those are counted and not stored.
         """
         self._counters.add("received_records", door, len(logs))
         messages = [log for log in logs if log.trace_id and log.span_id and log_name(log) in NAMES]
-        facts: list[Fact] = []
+        told = [span for span in map(span_of_log, logs) if span is not None]
+        facts = [fact for span in told for fact in translate(span, price=self._price)]
         if messages:
             self._span_logs.put_logs(project_id, messages)
             keys = dict.fromkeys((log.trace_id or "", log.span_id or "") for log in messages)
             facts += self._with_logs(project_id, self._span_logs.spans(project_id, keys))
         self.append(door, project_id, facts, len(logs))
-        return len(logs) - len(messages)
+        return len(logs) - len(messages) - len(told)
 
     def _with_logs(self, project_id: str, spans: Sequence[FlatSpan]) -> list[Fact]:
         """These spans with the messages that came for them. The more messages, the later the revision."""
@@ -225,7 +226,8 @@ def take_logs(ingest: Ingest, door: str, caller: Caller, body: bytes, content_ty
     """Decode log records and join the messages among them to their spans."""
     rejected: list[str] = []
     others = ingest.logs(door, caller.project_id, otlp.decode_logs(body, content_type, rejected))
-    message = f"{others} log records are no messages of model calls: counted, not stored" if others else ""
+    said = f"{others} log records are neither messages of model calls nor a coding agent's: counted, not stored"
+    message = said if others else ""
     return len(rejected), rejected[0] if rejected else message
 
 
