@@ -45,10 +45,14 @@ class SpanOutbox:
         deadline = time.monotonic() + timeout_s
         return self._box.flush(timeout_s) and self._delivered(deadline)
 
-    def close(self, timeout_s: float) -> bool:
-        """Export what is queued, then shut the exporter down; False if something was left."""
+    def close(self, timeout_s: float, disk_s: float = 0.0) -> bool:
+        """Export what is queued, then shut the exporter down; False if something was left.
+
+        What is queued is exported until `disk_s` at least: our exporters write to disk, and deliver from there until
+        `timeout_s`.
+        """
         deadline = time.monotonic() + timeout_s
-        flushed = self._box.close(timeout_s)
+        flushed = self._box.close(max(disk_s, timeout_s))
         if flushed:
             self._delivered(deadline)
             if self.exporter is not None:

@@ -63,8 +63,9 @@ OTLP_DELAY_S = 5.0
 
 JOINED = "added to the host's provider, which exports"
 
-STORE_EXIT_S = 5.0
-"""The end of a program waits this long for its own disk: on a busy machine opening the store may take a while."""
+DISK_EXIT_S = 5.0
+"""The end of a program waits this long for its own disk, where the store and the spool are: on a busy machine opening
+them may take a while."""
 
 HOST_DELAY_S = 0.5
 """The host environment takes a tenth of a second; it is gathered this long after the start of a session, on a thread of
@@ -287,8 +288,7 @@ class Runtime:
         self._environment.restore()
         with quietly("delivering the last spans"):
             for outbox in self.outboxes:
-                own_disk = outbox is self._recorder and "store" in self.settings.exporter
-                outbox.close(max(STORE_EXIT_S if own_disk else 0.0, deadline - time.monotonic()))
+                outbox.close(deadline - time.monotonic(), DISK_EXIT_S)
         self._exits.uninstall()
 
     def stop_at_once(self) -> None:
