@@ -7,7 +7,7 @@ them join to the same whole in any order (`fold.join`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -78,6 +78,17 @@ class SessionFacts:
     video: tuple[Stamp, str] | None = None
     processes: Mapping[ProcessKey, ProcessFacts] = field(default_factory=dict)
     agents: Mapping[str, tuple[Stamp, str]] = field(default_factory=dict)
+
+
+def tags_said(
+    session_id: str, at_ns: int, origin: str, *, instead: Sequence[str] | None = None, more: Sequence[str] = ()
+) -> SessionFacts:
+    """Tags in the place of all before, tags that are added, or both; each once, in their order."""
+    return SessionFacts(
+        session_id,
+        tags_set=None if instead is None else (Stamp(at_ns, origin), tuple(dict.fromkeys(instead))),
+        tags_added=frozenset([(Stamp(at_ns + 1, origin), tuple(dict.fromkeys(more)))] if more else ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from .browser import WIDTHS, Watched, chromium, require_chromium
-from .conftest import RECORDING, Recorded, environment
+from .conftest import PROTOBUF, RECORDING, Recorded, calls, environment
 
 pytestmark = pytest.mark.browser
 
@@ -172,12 +172,49 @@ def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> No
     page.locator(".pill.indeterminate").wait_for()
 
 
+def test_what_is_picked_stays_picked(tab: Open, nothing: Recorded) -> None:
+    """While a session is picked the list stands still; the bar says what can be done with it, and does it."""
+    with recording(nothing.server.db) as program:
+        page = tab(f"{nothing.server.url}/sessions?id={program.session_id}").page
+        page.locator("input.pick").check()
+        program.say("Hello")
+        page.wait_for_timeout(2500)
+        assert page.locator("input.pick").is_checked()
+        page.get_by_label("Tag to add").fill("picked by hand")
+        page.get_by_role("button", name="Add tag").click()
+        page.get_by_role("link", name="picked by hand").wait_for()
+        page.get_by_text("gpt-4o-mini").wait_for()
+        assert not page.get_by_role("button", name="Add tag").is_visible()
+
+
+def test_sessions_are_tagged_and_deleted_without_scripts(browser: Any, tmp_path_factory: Any) -> None:
+    """Everything that changes something is a form."""
+    from server.running import Running
+
+    with Running(tmp_path_factory.mktemp("forms")) as server:
+        for session_id in ("one", "two"):
+            server.ask("POST", "/v1/traces", calls(session_id, 1), Content_Type=PROTOBUF)
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(f"{server.url}/sessions/one")
+        page.get_by_text("Tags, delete, compare").click()
+        page.get_by_label("Tags, one a line").fill("first\nsecond")
+        page.get_by_role("button", name="Save tags").click()
+        assert page.locator(".session .chip").all_inner_texts() == ["first", "second"]
+        page.goto(f"{server.url}/sessions")
+        page.get_by_label("Pick session two").check()
+        page.get_by_role("button", name="Delete…").click()
+        page.get_by_role("button", name="Delete").click()
+        assert page.locator("a.id").all_inner_texts() == ["one"]
+        context.close()
+
+
 def test_a_page_is_whole_without_scripts(browser: Any, recorded: Recorded) -> None:
     """Rows, filters and links are there; only what needs a script is not shown."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{recorded.server.url}/sessions")
-    page.get_by_label("Tag").fill("nightly")
+    page.get_by_label("Tag", exact=True).fill("nightly")
     page.get_by_role("button", name="Filter").click()
     assert page.locator("a.id").count() == 2
     context.close()

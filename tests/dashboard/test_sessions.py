@@ -46,6 +46,15 @@ def test_a_row_says_what_happened(recorded: Recorded) -> None:
         ({"errors": "no"}, ["unpriced", "research"]),
         ({"min_cost": "$0.001"}, ["research"]),
         ({"max_cost": "0"}, ["failure"]),
+        ({"text": "careful researcher"}, ["research"]),
+        ({"text": "could not decide"}, ["unpriced"]),
+        ({"text": "did not answer within 10 s"}, ["failure"]),
+        ({"min_duration": "0", "max_duration": "2h", "tag": "evaluation"}, ["unpriced"]),
+        ({"min_duration": "1.5h"}, []),
+        ({"max_duration": "0ms"}, []),
+        ({"sort": "errors", "tag": "nightly", "order": "up"}, ["research", "failure"]),
+        ({"sort": "cost"}, ["research", "canary", "unpriced", "failure"]),
+        ({"sort": "nonsense", "column": "nonsense"}, ["canary", "unpriced", "failure", "research"]),
         ({"since": "1h"}, ["canary", "unpriced", "failure", "research"]),
         ({"until": "2026-01-01"}, []),
         ({"tag": CANARY}, ["canary"]),
@@ -76,6 +85,7 @@ def test_a_filter_can_be_taken_away(recorded: Recorded) -> None:
         ("state=odd", "State is 'odd'; it is one of running, success, failure, indeterminate"),
         ("since=yore", "Since: 'yore' is neither a time ago (30m, 2h, 3d) nor an ISO date or time (2026-11-22)"),
         ("min_cost=much", "Cost from is 'much'; give an amount in US dollars, as 0.25"),
+        ("min_duration=long", "Duration from is 'long'; give a time, as 500ms, 30s, 5m or 2h"),
         ("cursor=x", "'x' is not a cursor of this store and order; start again without one"),
     ],
 )
@@ -93,6 +103,26 @@ def test_pages_go_on_where_the_last_ended(recorded: Recorded) -> None:
     assert len(page.links("id")) == 2
     assert "/sessions?tag=nightly" in page.links()
     assert page.all("div") == [] or "hx-get" not in page.all("div")[0].attributes
+
+
+def test_columns_are_chosen_in_the_url(recorded: Recorded) -> None:
+    """They stay in every link of the list; state and session are always there."""
+    page = recorded.read("/sessions?column=end&column=cost&column=host&tag=nightly")
+    heads = [one.attributes["class"] for one in page.all("th")]
+
+    assert heads == ["c-pick", "c-state", "c-id", "c-cost number", "c-host", "c-end"]
+    assert "/sessions?tag=nightly&sort=cost&column=cost&column=host&column=end" in page.links()
+    assert len(page.all("td", "c-host")) == 2
+
+
+def test_the_list_is_sorted_by_a_click_on_a_column(recorded: Recorded) -> None:
+    """The largest first, then the smallest; the filters stay, and paging goes on in the same order."""
+    assert "/sessions?tag=nightly&sort=cost" in recorded.read("/sessions?tag=nightly").links()
+    page = recorded.read("/sessions?tag=nightly&sort=cost")
+    [head] = [one for one in page.all("th") if "aria-sort" in one.attributes]
+
+    assert (head.attributes["class"], head.attributes["aria-sort"]) == ("c-cost number", "descending")
+    assert "/sessions?tag=nightly&sort=cost&order=up" in page.links()
 
 
 def test_a_part_that_was_seen_is_not_sent_again(recorded: Recorded) -> None:

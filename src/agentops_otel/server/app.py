@@ -53,9 +53,8 @@ class Parts:
         ignored = Ignored(options.ignore_spans, in_sessions=options.ignore_in_sessions)
         self.ingest = Ingest(store, self.span_logs, self.counters, price=price, ignored=ignored)
         self.in_flight = InFlight(HELD_BYTES)
-        self.upkeep = Upkeep(
-            Forgetting(store, keys, self.span_logs), options.retention, self.counters, index=options.index
-        )
+        self.forgetting = Forgetting(store, keys, self.span_logs)
+        self.upkeep = Upkeep(self.forgetting, options.retention, self.counters, index=options.index)
 
     def close(self) -> None:
         """Finish what was accepted."""
@@ -71,7 +70,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(v2.router())
     app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
-    app.include_router(Dashboard(parts.store, parts.keys, parts.gate).router())
+    app.include_router(Dashboard(parts.forgetting, parts.gate).router())
     _add_own_routes(app, parts)
     _add_errors(app, parts)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)

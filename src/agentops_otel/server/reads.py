@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from agentops_otel import exports
 from agentops_otel.errors import InvalidValueError
-from agentops_otel.facts import SessionFacts, Stamp
+from agentops_otel.facts import tags_said
 from agentops_otel.records import END_STATES, EVENT_TYPES, Event, EventType, Json, Session, nanoseconds, to_json
 from agentops_otel.server.auth import KEY_HEADER, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
@@ -232,13 +232,7 @@ class Reads:
         project_id = self._gate.by_headers(request.headers).project_id
         if self._store.session(project_id, session_id) is None:
             raise _unknown()
-        now_ns = time.time_ns()
-        facts = SessionFacts(
-            session_id,
-            tags_set=None if set is None else (Stamp(now_ns, "rest"), tuple(dict.fromkeys(set))),
-            tags_added=frozenset([(Stamp(now_ns + 1, "rest"), tuple(add))] if add else ()),
-        )
-        self._store.append(project_id, [facts])
+        self._store.append(project_id, [tags_said(session_id, time.time_ns(), "rest", instead=set, more=add or ())])
         return _tagged(request, to_json(self._found(request, session_id)[1]))
 
     def ttd(self, request: Request, ttd_id: str) -> Response:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from starlette.datastructures import QueryParams
+
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.server.dashboard.links import sessions_url
-from agentops_otel.store.base import SessionQuery
-from agentops_otel.text.values import moment_of
+from agentops_otel.store.base import SESSION_SORTS, SessionQuery, SessionSort
+from agentops_otel.text.values import UNITS_S, moment_of
 from agentops_otel.v2 import END_STATE_NAMES
 
 LABELS = {
@@ -22,6 +25,8 @@ LABELS = {
     "tag": "Tag",
     "min_cost": "Cost from",
     "max_cost": "Cost to",
+    "min_duration": "Duration from",
+    "max_duration": "Duration to",
     "errors": "Errors",
     "id": "Id begins with",
 }
@@ -29,6 +34,23 @@ LABELS = {
 
 STATES = ("running", "success", "failure", "indeterminate")
 TIMES = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+
+
+COLUMNS = {
+    "start": "Started",
+    "duration": "Duration",
+    "cost": "Cost",
+    "tokens": "Tokens in / cached / out",
+    "events": "Events",
+    "errors": "Errors",
+    "who": "Agents and models",
+    "host": "Host",
+    "end": "Ended",
+}
+"""The columns of the list beside state and session, by their name in the URL (`column=`)."""
+
+SHOWN = ("start", "duration", "cost", "tokens", "events", "errors", "who")
+"""The columns that are shown unless others are asked for."""
 
 
 class Chip(NamedTuple):
@@ -41,14 +63,20 @@ class Chip(NamedTuple):
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters that are set, by name, as text. Empty ones are not."""
+    """The filters that are set, by name, as text. Empty ones are not. `sort` and `columns` say how the list looks."""
 
     values: Mapping[str, str]
+    sort: SessionSort = "start"
+    ascending: bool = False
+    columns: tuple[str, ...] = SHOWN
 
     @classmethod
-    def of(cls, asked: Mapping[str, str]) -> Filters:
+    def of(cls, asked: QueryParams) -> Filters:
         """What a URL's query says; unknown names are left out."""
-        return cls({name: asked[name].strip() for name in LABELS if asked.get(name, "").strip()})
+        columns = tuple(name for name in COLUMNS if name in asked.getlist("column"))
+        sort: SessionSort = next((one for one in SESSION_SORTS if one == asked.get("sort")), "start")
+        values = {name: asked[name].strip() for name in LABELS if asked.get(name, "").strip()}
+        return cls(values, sort, asked.get("order") == "up", columns or SHOWN)
 
     def query(self, now_ns: int, limit: int, cursor: str | None = None) -> SessionQuery:
         """The query of the store. Raises InvalidValueError, naming value and remedy."""
@@ -66,13 +94,42 @@ class Filters:
             max_cost=self._dollars("max_cost"),
             id_prefix=self.values.get("id"),
             text=self.values.get("text"),
+            min_duration_ns=self._duration("min_duration"),
+            max_duration_ns=self._duration("max_duration"),
+            sort=self.sort,
+            ascending=self.ascending,
             limit=limit,
             cursor=cursor,
         )
 
+    @property
+    def look(self) -> dict[str, str | Sequence[str] | None]:
+        """How the list looks, as a URL says it."""
+        return {
+            "sort": None if self.sort == "start" else self.sort,
+            "order": "up" if self.ascending else None,
+            "column": None if self.columns == SHOWN else self.columns,
+        }
+
+    def kept(self, with_columns: bool) -> list[tuple[str, str]]:
+        """The look as hidden fields of a form, with or without the columns."""
+        look = {name: [value] if isinstance(value, str) else value or [] for name, value in self.look.items()}
+        return [(name, one) for name, values in look.items() if with_columns or name != "column" for one in values]
+
     def url(self, **changes: str | None) -> str:
         """The list under these filters and those of `changes`; None takes one away."""
-        return sessions_url(**{**self.values, **changes})
+        return sessions_url(**{**self.values, **self.look, **changes})
+
+    def sorted_url(self, sort: str) -> str | None:
+        """The list by a column, the largest first; the smallest if that is how it is. None where it is no order."""
+        if sort not in SESSION_SORTS:
+            return None
+        turned = sort == self.sort and not self.ascending
+        return self.url(sort=None if sort == "start" else sort, order="up" if turned else None)
+
+    def direction(self, sort: str) -> str | None:
+        """How a column is sorted, in the words of ARIA; None where the list is sorted by another."""
+        return ("ascending" if self.ascending else "descending") if sort == self.sort else None
 
     def chips(self) -> list[Chip]:
         """The filters that are set, as a person reads them."""
@@ -92,6 +149,15 @@ class Filters:
             return moment_of(self.values[name], now_ns) if name in self.values else None
         except ValueError as error:
             raise InvalidValueError(f"{LABELS[name]}: {error}") from None
+
+    def _duration(self, name: str) -> int | None:
+        said = self.values.get(name)
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d)?", said or "")
+        if said is None or found is None:
+            if said is not None:
+                raise InvalidValueError(f"{LABELS[name]} is {said!r}; give a time, as 500ms, 30s, 5m or 2h")
+            return None
+        return int(float(found[1]) * (1e6 if found[2] == "ms" else UNITS_S[found[2] or "s"] * 1e9))
 
     def _dollars(self, name: str) -> Decimal | None:
         said = self.values.get(name)

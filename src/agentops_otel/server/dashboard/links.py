@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from urllib.parse import quote, urlencode
 
@@ -9,13 +10,17 @@ chosen_project: ContextVar[str | None] = ContextVar("chosen_project", default=No
 """The project that the request at hand chose, None for the one it has anyway."""
 
 
-def url(path: str, **asked: str | None) -> str:
+Asked = str | Sequence[str] | None
+"""A value of a query; of several, each stands there under the name."""
+
+
+def url(path: str, **asked: Asked) -> str:
     """A path of the dashboard with its query; what is empty is left out."""
     known = {name: value for name, value in {**asked, "project": chosen_project.get()}.items() if value}
-    return f"{path}?{urlencode(known)}" if known else path
+    return f"{path}?{urlencode(known, doseq=True)}" if known else path
 
 
-def sessions_url(**filters: str | None) -> str:
+def sessions_url(**filters: Asked) -> str:
     """The list of sessions under these filters."""
     return url("/sessions", **filters)
 

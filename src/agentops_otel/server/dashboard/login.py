@@ -15,6 +15,8 @@ from agentops_otel.server.refusals import Refusal
 
 COOKIE = "agentops_dashboard"
 _LONGEST_FORM = 4096
+LONGEST_CHANGE = 256 * 1024
+"""The longest form that changes something, in bytes."""
 
 
 def caller_of(request: Request, gate: Gate) -> Caller:
@@ -33,24 +35,32 @@ def caller_of(request: Request, gate: Gate) -> Caller:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a small form that a page of ours sent. Raises Refusal 403 for foreign pages, 413 for large forms.
+    """The fields of a small form that a page of ours sent. Raises Refusal as `fields_of`."""
+    return {name: values[0] for name, values in (await fields_of(request, _LONGEST_FORM)).items()}
 
-    A browser names in `Origin` the page that sends a form, so a foreign one cannot log its visitor in or out.
+
+async def fields_of(request: Request, longest: int = LONGEST_CHANGE) -> dict[str, list[str]]:
+    """The fields of a form that a page of ours sent, each with its values. Raises Refusal 403 for foreign pages, 413
+    for large forms.
+
+    A browser names in `Origin` the page that sends a form, and in `Sec-Fetch-Site` whether it is of the same origin;
+    a page can forge neither, so that a foreign one changes nothing.
     """
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
+    ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not ours or site not in ("same-origin", "none"):
         raise Refusal(403, "this form was not sent by the dashboard", "foreign_origin")
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LONGEST_FORM:
+        if len(body) > longest:
             raise Refusal(413, "this form is too long", "too_large")
-    return {name: fields[0] for name, fields in parse_qs(body.decode("utf-8", "replace")).items()}
+    return parse_qs(body.decode("utf-8", "replace"))
 
 
 def log_in(request: Request, gate: Gate, form: dict[str, str]) -> Response:
     """Exchange a key for the cookie and go on to `next`, or ask again."""
-    following = _own_path(form.get("next", ""))
+    following = own_path(form.get("next", ""))
     try:
         caller = gate.by_key(form.get("key", "").strip())
     except Refusal as refusal:
@@ -77,7 +87,7 @@ def log_out() -> Response:
     return answer
 
 
-def _own_path(said: str) -> str:
-    """Where to go after the login: a path of this server, else the list."""
+def own_path(said: str) -> str:
+    """Where to go after a form: a path of this server, else the list."""
     harmless = said.startswith("/") and not said.startswith("//") and "\\" not in said and said.isprintable()
     return said if harmless else "/sessions"

@@ -20,7 +20,7 @@ from agentops_otel._version import __version__
 from agentops_otel.records import iso8601
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.conversation import pretty
-from agentops_otel.server.dashboard.links import chosen_project, overview_url, session_url, sessions_url
+from agentops_otel.server.dashboard.links import chosen_project, overview_url, session_url, sessions_url, url
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.text import values
 
@@ -51,6 +51,7 @@ def _templates() -> Environment:
     )
     templates.globals.update(
         asset=lambda name: assets()[name].url,
+        change_url=lambda name: url(f"/change/{name}"),
         session_url=session_url,
         sessions_url=sessions_url,
         overview_url=overview_url,

@@ -17,16 +17,17 @@ from agentops_otel.errors import InvalidValueError, StoreError
 from agentops_otel.records import Session
 from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.dashboard.assets import assets
-from agentops_otel.server.dashboard.compare_page import ComparePage
-from agentops_otel.server.dashboard.filters import STATES, TIMES, Filters
+from agentops_otel.server.dashboard.changes import Changes
+from agentops_otel.server.dashboard.compare_page import ComparePage, compare_url
+from agentops_otel.server.dashboard.filters import COLUMNS, STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
 from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, Recent, query_of, span_of
-from agentops_otel.server.dashboard.pages import html, live, page, refused
-from agentops_otel.server.dashboard.session_page import SessionPage, exported
+from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refused
+from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
-from agentops_otel.store.keys import Keys
+from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_change, sum_text
 
 SESSIONS_AT_ONCE = 50
@@ -53,9 +54,10 @@ class PageRoute(APIRoute):
 class Dashboard:
     """The pages. Blocking reads run on the thread pool of the web framework."""
 
-    def __init__(self, store: Store, keys: Keys, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
-        self._store = store
-        self._keys = keys
+    def __init__(self, forgetting: Forgetting, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
+        self._store: Store = forgetting.store
+        self._keys = forgetting.keys
+        self._changes = Changes(forgetting, gate, clock)
         self._gate = gate
         self._clock = clock
         self._recent = Recent()
@@ -68,10 +70,12 @@ class Dashboard:
         router.add_api_route("/sessions/{session_id:path}", self.session, methods=["GET"])
         router.add_api_route("/overview", self.overview, methods=["GET"])
         router.add_api_route("/compare", self.compare, methods=["GET"])
+        router.add_api_route("/exports", self.export_picked, methods=["GET"])
         router.add_api_route("/exports/{form}/{session_id:path}", self.export, methods=["GET"])
         router.add_api_route("/login", self.login_page, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["POST"])
         router.add_api_route("/logout", self.logout, methods=["POST"])
+        self._changes.add_to(router)
         router.add_api_route("/static/{digest}/{name}", self.static, methods=["GET"])
         return router
 
@@ -92,6 +96,7 @@ class Dashboard:
             sessions=sessions,
             models=self._models(caller.project_id, [session.session_id for session in sessions]),
             filters=filters,
+            columns=COLUMNS,
             next_url=filters.url(cursor=more) if more else None,
             first_url=filters.url() if cursor else None,
             wrong=wrong,
@@ -108,6 +113,8 @@ class Dashboard:
                 states=STATES,
                 times=TIMES,
                 open=self._gate.is_open,
+                columns=COLUMNS,
+                here=filters.url(cursor=cursor),
                 project_id=caller.project_id,
             )
         )
@@ -145,11 +152,21 @@ class Dashboard:
     def session(self, request: Request, session_id: str) -> Response:
         """A session: `tab=` is waterfall, chat, cost or raw; `event=` picks an event of the waterfall."""
         session = self._found(request, session_id)
-        return SessionPage(request, self._store, session, open_gate=self._gate.is_open).answer()
+        own = caller_of(request, self._gate).project_id == session.project_id
+        return SessionPage(request, self._store, session, open_gate=self._gate.is_open, own=own).answer()
 
     def export(self, request: Request, form: str, session_id: str) -> Response:
         """A session as a file."""
         return exported(self._store, self._found(request, session_id), form)
+
+    def export_picked(self, request: Request) -> Response:
+        """The sessions of `session=`, each as lines of JSON."""
+        caller = caller_of(request, self._gate)
+        found = [self._readable(caller, one) for one in request.query_params.getlist("session")[:SESSIONS_AT_ONCE]]
+        sessions = [session for session in found if session is not None]
+        if not sessions:
+            raise Refusal(400, "Pick the sessions that are to be exported.", "no_choice")
+        return exported_together(self._store, sessions)
 
     def _found(self, request: Request, session_id: str) -> Session:
         session = self._readable(caller_of(request, self._gate), session_id)
@@ -166,6 +183,8 @@ class Dashboard:
     def compare(self, request: Request) -> Response:
         """Two sessions side by side: `a` and `b` are their ids, `steps=all` shows those that are the same, too."""
         caller, asked = caller_of(request, self._gate), request.query_params
+        if picked := asked.getlist("session"):
+            return RedirectResponse(compare_url(picked[-1], picked[0] if len(picked) > 1 else ""), 303, HEADERS)
         a, b = asked.get("a", "").strip(), asked.get("b", "").strip()
         found = [self._readable(caller, one) if one else None for one in (a, b)]
         missing = [one for one, session in zip((a, b), found, strict=True) if one and session is None]

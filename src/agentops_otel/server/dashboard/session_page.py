@@ -42,9 +42,10 @@ class Errors(NamedTuple):
 
 
 class SessionPage:
-    """One session as it is asked for. `open_gate` says that nobody needs a key."""
+    """One session as it is asked for. `open_gate` says that nobody needs a key, `own` that who asks may change it."""
 
-    def __init__(self, request: Request, store: Store, session: Session, *, open_gate: bool) -> None:
+    def __init__(self, request: Request, store: Store, session: Session, *, open_gate: bool, own: bool) -> None:
+        self._own = own
         self._request = request
         self._asked = request.query_params
         self._store = store
@@ -70,6 +71,7 @@ class SessionPage:
                 tabs=TABS,
                 content=tabs[self._tab](),
                 open=self._open,
+                own=self._own,
             )
         )
 
@@ -207,11 +209,24 @@ def exported(store: Store, session: Session, form: str) -> Response:
         pieces = exports.otlp_json_chunks(session, root_of(session_id), events_of)
     else:
         raise Refusal(404, f"there is no export {form!r}; there are {', '.join(EXPORTS)}", "unknown_route")
-    name = f"session-{re.sub('[^A-Za-z0-9-]', '_', session_id)[:64]}.{'jsonl' if form == 'jsonl' else 'json'}"
-    media_type = "application/x-ndjson" if form == "jsonl" else "application/json"
-    return StreamingResponse(
-        pieces, headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}, media_type=media_type
+    name = f"session-{re.sub('[^A-Za-z0-9-]', '_', session_id)[:64]}"
+    return _file(pieces, f"{name}.jsonl" if form == "jsonl" else f"{name}.json")
+
+
+def exported_together(store: Store, sessions: Sequence[Session]) -> Response:
+    """Sessions in one file, each as lines of JSON, which `agentops-otel import` reads."""
+    lines = (
+        f"{line}\n"
+        for session in sessions
+        for line in exports.jsonl_lines(session, store.events(session.project_id, session.session_id))
     )
+    return _file(lines, "sessions.jsonl")
+
+
+def _file(pieces: Iterator[str], name: str) -> Response:
+    media_type = "application/x-ndjson" if name.endswith(".jsonl") else "application/json"
+    headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, headers=headers, media_type=media_type)
 
 
 def _around(errors: Sequence[Event], event: Event, met: Failure | None) -> Errors:

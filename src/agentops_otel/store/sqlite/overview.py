@@ -12,17 +12,16 @@ from agentops_otel.store.sqlite.sessions import Known, marks
 
 _EVENT = ", ".join(f"e.{column}" for column in ALL_COLUMNS)
 _SPAN = "s.project_id = ? AND s.start_ns >= ? AND s.start_ns < ?"
-_BY_START = f"FROM sessions s INDEXED BY sessions_by_start WHERE {_SPAN}"
-_UNTIL = "coalesce(json_extract(s.facts, '$.end[1]'), json_extract(s.facts, '$.activity'))"
-_DURATION = f"CAST(CAST(printf('%.2e', max(0, {_UNTIL} - s.start_ns)) AS REAL) AS INTEGER)"
+_IN_SPAN = f"FROM sessions s INDEXED BY sessions_overview WHERE {_SPAN}"
+_DURATION = "CAST(CAST(printf('%.2e', nullif(s.duration_ns, 0)) AS REAL) AS INTEGER)"
 _GROUPS = (
-    f"SELECT (s.start_ns - ?) / ?, s.end_state, CASE WHEN {_UNTIL} IS NULL THEN NULL ELSE {_DURATION} END, count(*), "
-    "sum(s.prompt_tokens), sum(s.cache_read_tokens), sum(s.completion_tokens), sum(s.cost_usd), sum(s.unpriced_llms) "
-    f"{_BY_START} GROUP BY 1, 2, 3"
+    f"SELECT (s.start_ns - ?) / ?, s.end_state, nullif({_DURATION}, 0), count(*), sum(s.prompt_tokens), "
+    "sum(s.cache_read_tokens), sum(s.completion_tokens), sum(s.cost_usd), sum(s.unpriced_llms) "
+    f"{_IN_SPAN} GROUP BY 1, 2, 3"
 )
 _BY_MODEL = (
     "SELECT (s.start_ns - ?) / ?, n.model, sum(CAST(n.cost AS REAL)), sum(n.unpriced_llms) "
-    "FROM sessions s INDEXED BY sessions_by_start CROSS JOIN session_models n ON n.session = s.key "
+    "FROM sessions s INDEXED BY sessions_overview CROSS JOIN session_models n ON n.session = s.key "
     f"WHERE {_SPAN} GROUP BY 1, 2"
 )
 _BY_TAG = (
@@ -30,7 +29,11 @@ _BY_TAG = (
     "FROM session_tags t CROSS JOIN sessions s ON s.key = t.session "
     "WHERE t.project_id = ? AND t.start_ns >= ? AND t.start_ns < ? GROUP BY 1, 2"
 )
-_DEAREST = f"{sessions.SELECT} {_BY_START} AND s.cost_usd > 0 ORDER BY s.cost_usd DESC, s.session_id LIMIT {CALLS_FROM}"
+_DEAREST = (
+    f"{sessions.SELECT} FROM sessions s WHERE s.key IN "
+    f"(SELECT s.key {_IN_SPAN} AND s.cost_usd > 0 ORDER BY s.cost_usd DESC, s.key LIMIT {CALLS_FROM}) "
+    "ORDER BY s.cost_usd DESC, s.session_id"
+)
 _REASONS = (
     "SELECT coalesce(json_extract(s.facts, '$.end[4]'), ''), count(*) FROM sessions s INDEXED BY sessions_by_state "
     f"WHERE {_SPAN} AND s.end_state = 'Failure' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {TOP}"

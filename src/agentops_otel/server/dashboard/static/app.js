@@ -13,7 +13,9 @@ function tick() {
   const due = now - askedAt >= (gone ? WHEN_GONE_MS : EVERY_MS) - 50;
   if (document.visibilityState !== "visible" || !due) return;
   askedAt = now;
-  for (const part of document.querySelectorAll("[data-live]")) htmx.trigger(part, "tick");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    if (!part.querySelector(".pick:checked")) htmx.trigger(part, "tick"); // what is picked stays where it is
+  }
 }
 
 function connected(yes) {
