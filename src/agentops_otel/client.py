@@ -226,7 +226,7 @@ def set_parent_key(parent_key: str) -> None:
 
 
 def stop_instrumenting() -> None:
-    """Leave model clients as they were before `init`."""
+    """Leave model clients and threads as they were before `init`."""
     room = runtime.running()
     if room is not None:
         room.uninstrument()

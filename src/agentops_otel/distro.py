@@ -43,6 +43,7 @@ class SessionInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             if runtime.running() is None and takes_spans(provider):
                 settings = settings_of(options).replace(instrument_llm_calls=False)  # each library has its own
                 self._room = runtime.start(settings, provider=provider)
+                self._room.follow_threads()
                 self._room.first_session()
 
     def _uninstrument(self, **_: Any) -> None:

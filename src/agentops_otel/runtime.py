@@ -29,7 +29,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import ProxyTracerProvider, Tracer
 
-from agentops_otel import context, host
+from agentops_otel import context, host, threads
 from agentops_otel._version import __version__
 from agentops_otel.budget import budgets
 from agentops_otel.conventions.markers import ProcessMark
@@ -95,6 +95,7 @@ class Runtime:
         self.tracer, self.ids = own_tracer(self.provider)
         self.arrival: Arrival | None = None
         self.installation: Installation | None = None
+        self.threads: threads.Following | None = None
         self._exits = ExitWatch(self)
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -251,8 +252,15 @@ class Runtime:
         """The sessions that go on in this process, oldest first."""
         return [one for one in context.active.all() if isinstance(one, Session)]
 
+    def follow_threads(self) -> None:
+        """Let sessions follow into threads; once."""
+        if self.threads is None and self.settings.propagate_threads:
+            with quietly("following threads"):
+                self.threads = threads.follow()
+
     def instrument(self) -> None:
         """Record the calls of model clients, also of those that are imported later; once."""
+        self.follow_threads()
         if self.arrival is None and self.settings.instrument_llm_calls:
             self.arrival = Arrival(self._install)
             with quietly("instrumenting the model clients"):
@@ -264,7 +272,10 @@ class Runtime:
         self.installation = registry.install(self.tracer, capture=self.policy)
 
     def uninstrument(self) -> None:
-        """Leave model clients as they were."""
+        """Leave model clients and threads as they were."""
+        following, self.threads = self.threads, None
+        if following is not None:
+            following.stop()
         installation, self.installation = self.installation, None
         arrival, self.arrival = self.arrival, None
         if arrival is not None:

@@ -240,6 +240,12 @@ class Settings:
         _flag,
         "Let child processes join: TRACEPARENT and BAGGAGE are set while one session is active.",
     )
+    propagate_threads: bool = _option(
+        True,
+        "AGENTOPS_PROPAGATE_THREADS",
+        _flag,
+        "Let threads and tasks of thread pools run in the session of whoever started them.",
+    )
     exit_timeout: int = _option(
         1500,
         "AGENTOPS_EXIT_TIMEOUT",

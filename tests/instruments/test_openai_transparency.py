@@ -447,7 +447,10 @@ def call(server: ModelServer, way: Way) -> Any:
 
 
 def usage(span: ReadableSpan) -> tuple[Any, Any]:
+    """What the provider told; an estimate is none of it."""
     attributes = span.attributes or {}
+    if attributes.get("agentops.usage.estimated"):
+        return None, None
     return attributes.get("gen_ai.usage.input_tokens"), attributes.get("gen_ai.usage.output_tokens")
 
 

@@ -17,6 +17,7 @@ from agentops_otel.instruments import registry
 from agentops_otel.instruments.openai import CHAT
 from agentops_otel.instruments.registry import Installation, PointStatus, install
 from agentops_otel.instruments.spec import Point, Provider
+from agentops_otel.privacy import Policy
 from agentops_otel.testing import ModelServer
 
 from .conftest import Spans
@@ -125,7 +126,7 @@ def test_point_that_the_version_lacks_is_told(provider):
             Point("openai.resources.never_imported", "Completions.create", CHAT),
         ],
     )
-    installation = Installation(registry.Tower(provider.get_tracer("test"), capture=True))
+    installation = Installation(registry.Tower(provider.get_tracer("test"), Policy()))
     installation.add(here)
     installation.uninstall()
     assert [point.state for point in installation.status[0].points] == ["missing", "missing", "waiting"]

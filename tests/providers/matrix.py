@@ -419,7 +419,8 @@ def check_events(case: Case, events: Sequence[Event], error: BaseException | Non
         left = {"whole": case.way.usage, "early": case.way.early, "none": UNKNOWN, "uncounted": case.way.uncounted}[
             case.outcome.leaves
         ]
-        assert [left] * len(calls) == [one.usage or UNKNOWN for one in calls]
+        told = [UNKNOWN if one.estimated else one.usage or UNKNOWN for one in calls]
+        assert [left] * len(calls) == told
     raised = [] if error is None else [type_name(error)]
     assert raised * len(calls) == [one.error_type for one in errors]
     assert all(one.details and one.logs for one in errors)

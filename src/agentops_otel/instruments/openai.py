@@ -2,7 +2,7 @@
 sync, async, streamed, parsed and raw.
 
 Also every provider that is called through this client: the host name of the base URL tells which one it is.
-`stream=True` without `stream_options.include_usage` has no usage; it stays unknown, for asking for it would change the
+`stream=True` without `stream_options.include_usage` has no usage; it is estimated, for asking for it would change the
 chunks that the caller sees.
 
 Source: openai 1.40 to 3.54, resources, types and lib; `parse` posts by itself, `stream` calls `create`.

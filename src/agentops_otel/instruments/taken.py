@@ -10,11 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentops_otel.calls import Call
+from agentops_otel.instruments.estimate import estimated_usage
 from agentops_otel.instruments.shapes.hosts import provider_at
 from agentops_otel.instruments.spec import Getter, Operation, Origin, Provider, given
 from agentops_otel.paths import at, members
 
 _NOWHERE = Origin()
+_SPOKEN = frozenset({"chat", "text_completion", "generate_content"})
+"""Operations whose tokens are those of their texts."""
+
 _CALL_FIELDS = frozenset(f.name for f in fields(Call))
 
 
@@ -37,7 +41,10 @@ class Taken:
 
 
 def call_of(taken: Taken, *, capture: bool) -> Call:
-    """The call that was taken. Reads only; without `capture` the messages are not even looked at."""
+    """The call that was taken. Reads only.
+
+    Without `capture` the messages are not even looked at, except to estimate the tokens of a stream without usage.
+    """
     operation, asked = taken.operation, taken.asked
     response = taken.response if taken.body is None else _document(taken.body)
     if taken.head is not None:
@@ -52,10 +59,13 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     _read_origin(call, taken.origin)
     if response is not None:
         _read_response(call, operation, response)
-    if capture:
+    uncounted = operation.name in _SPOKEN and taken.first_chunk_s is not None and not call.usage
+    if capture or uncounted:
         call.input, call.system = operation.messages_in(asked), operation.system(asked)
         call.tools = operation.tools(asked)
         call.output = operation.messages_out(response) if response is not None else None
+    if uncounted:
+        call.usage, call.usage_estimated = estimated_usage(call), True
     return call
 
 
