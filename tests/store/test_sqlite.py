@@ -102,6 +102,28 @@ def test_the_file_is_set_up_for_many_writers(path: Path, synchronous: str, expec
     assert ["wal", 16384, expected] == pragmas
 
 
+def test_a_log_is_written_back_when_told_to(path: Path) -> None:
+    """Once it is worth it; until then no append does, and what is in it is there for every reader. Long enough, it
+    starts anew."""
+    store, plain = SqliteStore(path, checkpoints=False), SqliteStore(path)
+    text = os.urandom(500_000).hex()
+    for number in range(3):
+        store.append("p", [step(str(number), f"s{number}", params=text)])
+    before = path.stat().st_size
+    store.checkpoint()
+    assert (before, len(plain.sessions("p", SessionQuery()).items)) == (path.stat().st_size, 3)
+    for number in range(40):
+        store.append("p", [step(str(number), f"t{number}", params=text)])
+    assert path.stat().st_size == before
+    store.checkpoint()
+    log = Path(f"{path}-wal").stat().st_size
+    store.append("p", [step("last", "last", params=text)])
+    assert (path.stat().st_size > 20_000_000, log) == (True, Path(f"{path}-wal").stat().st_size)
+    assert len(plain.sessions("p", SessionQuery(limit=100)).items) == 44
+    store.close()
+    plain.close()
+
+
 def test_health_tells_what_doctor_shows(filled: SqliteStore) -> None:
     """Where the store is, how large, what is in it, and which models have calls without a price."""
     call = LLMCall(event_id="u", session_id="s", name="chat", init_timestamp=START, model="unknown-1")

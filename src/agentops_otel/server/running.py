@@ -142,7 +142,7 @@ def log_to_stderr(level: str) -> None:
 def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] | None = None) -> None:
     """Open the stores, serve, close them; see `server.serve`."""
     keys = SqliteKeys(options.db)
-    store = open_store(options.db, liveness=liveness)
+    store = open_store(options.db, liveness=liveness, checkpoints=False)  # `Upkeep` does them
     try:
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)

@@ -1,20 +1,23 @@
-"""What a server does for its store while nobody asks: it removes what is kept no longer, and prepares searches."""
+"""What a server does for its store while nobody asks: it removes what is kept no longer, prepares searches, and writes
+the write-ahead log back, so that no request has to."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 from agentops_otel.errors import StoreError
-from agentops_otel.guard import logger
+from agentops_otel.guard import logger, warn_once
 from agentops_otel.server.metrics import Counters
 from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.retention import Retention, prune
 
 PRUNED_EVERY_S = 3600.0
 INDEXED_EVERY_S = 10.0
+CHECKPOINTED_EVERY_S = 0.25
 
 STOPPED_WITHIN_S = 5.0
 """How long the end of a server waits for the step that is being done."""
@@ -24,7 +27,7 @@ REST = 4.0
 
 
 class Upkeep:
-    """Work on a thread of its own, in small steps. A failure is logged; the next time comes."""
+    """Work on threads of its own, in small steps. A failure is logged; the next time comes."""
 
     def __init__(
         self,
@@ -60,24 +63,28 @@ class Upkeep:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Again and again, for the length of a block."""
-        thread = threading.Thread(target=self._run, name="agentops-upkeep", daemon=True)
-        thread.start()
+        threads = [threading.Thread(target=work, name="agentops-upkeep", daemon=True) for work in self._works()]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             self._stopping.set()
-            thread.join(STOPPED_WITHIN_S)
+            for thread in threads:
+                thread.join(STOPPED_WITHIN_S)
 
-    def _run(self) -> None:
-        pruned_at = float("-inf")
+    def _works(self) -> Iterator[Callable[[], None]]:
+        yield functools.partial(self._repeat, self._forgetting.store.checkpoint, CHECKPOINTED_EVERY_S)
+        if self._index:
+            yield functools.partial(self._repeat, self.index, INDEXED_EVERY_S)
+        if self._retention:
+            yield functools.partial(self._repeat, self.prune, PRUNED_EVERY_S)
+
+    def _repeat(self, work: Callable[[], None], every_s: float) -> None:
         while True:
             try:
-                if self._retention and time.monotonic() - pruned_at >= PRUNED_EVERY_S:
-                    pruned_at = time.monotonic()
-                    self.prune()
-                if self._index:
-                    self.index()
+                work()
             except StoreError as error:
-                logger.warning("the store could not be looked after: %s", error)
-            if self._stopping.wait(INDEXED_EVERY_S):
+                warn_once(f"the store could not be looked after: {error}")
+            if self._stopping.wait(every_s):
                 return

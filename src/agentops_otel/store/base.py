@@ -323,6 +323,10 @@ class Store(Protocol):
         without. A store that has no index has nothing to do."""
         ...
 
+    def checkpoint(self) -> None:
+        """Move what was appended to where it stays, beside appends. A store that has no need to does nothing."""
+        ...
+
     def close(self) -> None:
         """Release files and connections. Idempotent."""
         ...

@@ -96,6 +96,9 @@ class MemoryStore:
         """There is no index."""
         return False
 
+    def checkpoint(self) -> None:
+        """Nothing to move."""
+
     def close(self) -> None:
         """Nothing to release."""
 

@@ -37,6 +37,9 @@ APPLICATION_ID = 0x41474F54
 BUSY_SECONDS = 10.0
 """How long a writer waits for the other writers before it gives up."""
 
+CHECKPOINT_FROM, RESTART_FROM = 4 * 1024 * 1024, 16 * 1024 * 1024
+"""Lengths of a write-ahead log, in bytes."""
+
 _IDLE_AT_MOST = 4
 _FORK_WAITS_SECONDS = 2.0
 
@@ -65,11 +68,13 @@ class Connections:
         *,
         synchronous: str,
         busy_seconds: float = BUSY_SECONDS,
+        checkpoints: bool = True,
         steps: Callable[[], list[tuple[int, str]]] = migrations,
     ) -> None:
         self.path = path
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
+        self._checkpoints = checkpoints
         self._steps = steps
         self._closed = False
         self._forget()
@@ -173,6 +178,21 @@ class Connections:
         self._writer = None
         with suppress(sqlite3.Error):
             writer.close()
+
+    def checkpoint(self) -> None:
+        """Write the write-ahead log back, beside writers where it can be; does nothing while the log is short.
+
+        Writers who never pause never let the log start anew, so once it is long they wait for its last part. Left to
+        SQLite, a commit now and then writes all of it back, and every other writer waits for that.
+        Source: sqlite.org/wal.html, "Avoiding Excessively Large WAL Files".
+        """
+        log = Path(f"{self.path}-wal")
+        if not log.exists() or log.stat().st_size < CHECKPOINT_FROM:
+            return
+        with self.reading() as db:
+            _, frames, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if frames * db.execute("PRAGMA page_size").fetchone()[0] >= RESTART_FROM:
+                db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it is given back."""
@@ -360,6 +380,8 @@ class Connections:
         db.execute("PRAGMA secure_delete=ON")  # what was deleted is overwritten, not only forgotten
         db.execute("PRAGMA cache_size=-8192")
         db.execute("PRAGMA journal_size_limit=67108864")
+        if not self._checkpoints:
+            db.execute("PRAGMA wal_autocheckpoint=0")
 
     def _migrate(self, db: sqlite3.Connection, steps: list[tuple[int, str]]) -> None:
         db.execute("BEGIN IMMEDIATE")

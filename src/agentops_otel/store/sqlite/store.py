@@ -60,6 +60,7 @@ class SqliteStore:
 
     Safe for many threads and many processes. What `append` returned for survives the death of the process; with
     `synchronous="FULL"` also a power cut. `liveness` and `clock` decide which unfinished sessions are running.
+    `checkpoints=False` leaves it to calls of `checkpoint` to write the write-ahead log back.
     """
 
     def __init__(
@@ -70,11 +71,14 @@ class SqliteStore:
         liveness: Liveness = unknown_liveness,
         clock: Callable[[], int] = time.time_ns,
         busy_seconds: float = BUSY_SECONDS,
+        checkpoints: bool = True,
     ) -> None:
         if synchronous not in ("NORMAL", "FULL"):
             raise InvalidValueError(f"synchronous is {synchronous!r}; choose NORMAL or FULL")
         self.path = Path(path).expanduser()
-        self._connections = Connections(self.path, synchronous=synchronous, busy_seconds=busy_seconds)
+        self._connections = Connections(
+            self.path, synchronous=synchronous, busy_seconds=busy_seconds, checkpoints=checkpoints
+        )
         self._liveness = liveness
         self._clock = clock
 
@@ -150,6 +154,10 @@ class SqliteStore:
             with self._connections.writing() as db:
                 search.put(db, segments, documents)
         return (stale and self._scrub()) or bool(segments)
+
+    def checkpoint(self) -> None:
+        """Move what was appended to where it stays, beside appends; cheap where there is not much of it."""
+        self._connections.checkpoint()
 
     def drop_index(self) -> None:
         """Remove the index of words."""
