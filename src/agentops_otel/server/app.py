@@ -52,7 +52,7 @@ class Parts:
         self.span_logs = SqliteSpanLogs(options.db)
         ignored = Ignored(options.ignore_spans, in_sessions=options.ignore_in_sessions)
         self.ingest = Ingest(store, self.span_logs, self.counters, price=price, ignored=ignored)
-        self.in_flight = InFlight(HELD_BYTES)
+        self.in_flight = InFlight(HELD_BYTES, options.body_timeout_s)
         self.forgetting = Forgetting(store, keys, self.span_logs)
         self.upkeep = Upkeep(self.forgetting, options.retention, self.counters, index=options.index)
 

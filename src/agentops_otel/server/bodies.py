@@ -19,15 +19,14 @@ from agentops_otel.server.refusals import Refusal, busy
 MAX_BODY = 64 * 1024 * 1024
 """Longest body, as sent and as decompressed, in bytes."""
 
-BODY_TIMEOUT_S = 30.0
-"""How long a client may take to send a body."""
-
 
 class InFlight:
-    """Bytes of bodies that are held at this moment, over all connections. Beyond `limit` new ones are refused."""
+    """Bytes of bodies that are held at this moment, over all connections. Beyond `limit` new ones are refused, and so
+    is one that takes longer than `timeout_s` to come."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, timeout_s: float = 30.0) -> None:
         self.limit = limit
+        self._timeout_s = timeout_s
         self.held = 0
 
     @contextlib.asynccontextmanager
@@ -48,16 +47,16 @@ class InFlight:
                 raise busy("the server holds as many requests as it can; try again")
 
         try:
-            yield await _within(_read(request, take))
+            yield await _within(_read(request, take), self._timeout_s)
         finally:
             self.held -= taken
 
 
-async def _within(reading: Any) -> bytes:
+async def _within(reading: Any, timeout_s: float) -> bytes:
     try:
-        return bytes(await asyncio.wait_for(reading, BODY_TIMEOUT_S))
+        return bytes(await asyncio.wait_for(reading, timeout_s))
     except (asyncio.TimeoutError, TimeoutError):
-        raise Refusal(408, f"the body did not arrive within {BODY_TIMEOUT_S:g} s", "slow_body") from None
+        raise Refusal(408, f"the body did not arrive within {timeout_s:g} s", "slow_body") from None
     except ClientDisconnect:
         raise Refusal(400, "the client went away in the middle of the body", "disconnected") from None
 
@@ -122,21 +121,26 @@ def _bounded(stream: Any, body: bytes, room: int, limit: int) -> bytes:
 
 
 def _zstd(body: bytes, limit: int) -> bytes:
-    decompressor = _zstd_decompressor()
-    out: bytes = decompressor.decompress(body, limit + 1)
-    if len(out) > limit:
-        raise _too_large(limit)
-    if not decompressor.eof:
-        raise EOFError("it is truncated")
+    """All frames of the body."""
+    module, out = _zstd_module(), b""
+    while body:
+        frame = module.ZstdDecompressor()
+        try:
+            out += _bounded(frame, body, limit - len(out), limit)
+        except module.ZstdError as error:
+            raise ValueError(error) from None
+        body = frame.unused_data
     return out
 
 
-def _zstd_decompressor() -> Any:
+def _zstd_module() -> Any:
     """From the standard library (Python 3.14 and later), or from the package that brings it to older ones."""
     for module in ("compression.zstd", "backports.zstd"):
         with contextlib.suppress(ImportError):
-            return importlib.import_module(module).ZstdDecompressor()
-    raise Refusal(415, "this server cannot read zstd (it needs the package backports.zstd); use gzip", "bad_encoding")
+            return importlib.import_module(module)
+    raise Refusal(
+        415, "this server cannot read zstd (it needs Python 3.14 or the extra zstd); use gzip", "bad_encoding"
+    )
 
 
 _ENCODINGS: dict[str, Callable[[bytes, int], bytes]] = {

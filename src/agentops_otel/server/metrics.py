@@ -18,6 +18,7 @@ _ABOUT = {
     "rejected_requests": ("counter", "Requests refused as a whole, by reason."),
     "stored_events": ("counter", "Events written, new ones and newer revisions."),
     "pruned_sessions": ("counter", "Sessions removed because they are kept no longer."),
+    "open_connections": ("gauge", "HTTP connections that are open."),
     "waiting_requests": ("gauge", "Requests that wait for a worker."),
     "held_bytes": ("gauge", "Bytes of request bodies held in memory."),
     "ingest_lag_seconds": ("gauge", "From the arrival of the last batch until it was durable."),
@@ -33,7 +34,7 @@ class Counters:
         self._values: dict[tuple[str, str], float] = defaultdict(float)
 
     def add(self, name: str, label: str = "", amount: float = 1) -> None:
-        """Count up."""
+        """Count up, or a gauge down."""
         with self._lock:
             self._values[name, label] += amount
 

@@ -19,6 +19,7 @@ class ServerOptions:
     `retention` says which sessions are removed, at the start and every hour;
     `index` keeps an index of the words in recorded texts. `ignore_spans`
     are patterns of spans that are not taken, `ignore_in_sessions` extends them to sessions (`conventions.ignoring`).
+    `head_timeout_s` and `body_timeout_s` are how long a client may take to send the head and the body of a request.
     """
 
     db: Path
@@ -35,6 +36,8 @@ class ServerOptions:
     index: bool = True
     ignore_spans: tuple[str, ...] = ()
     ignore_in_sessions: bool = False
+    head_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
     exit_timeout_s: float = 10.0
 
     @property

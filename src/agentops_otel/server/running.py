@@ -18,6 +18,7 @@ from agentops_otel.guard import logger
 from agentops_otel.host import liveness
 from agentops_otel.pricing import Pricer, PriceTable
 from agentops_otel.server.app import Parts, make_app
+from agentops_otel.server.connections import allow_many_files, http_protocol
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.store import open_store
 from agentops_otel.store.sqlite.keys import SqliteKeys
@@ -71,6 +72,7 @@ def _config(parts: Parts) -> uvicorn.Config:
     options = parts.options
     return uvicorn.Config(
         make_app(parts),
+        http=http_protocol(parts.counters, options.head_timeout_s),
         log_config=None,
         log_level=options.log_level,
         access_log=False,
@@ -147,6 +149,7 @@ def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] 
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)
         _collect_garbage_rarely()
+        allow_many_files()
         sys.setswitchinterval(SWITCH_S)
         asyncio.run(run(Parts(options, store, keys, _pricer(options).priced), ready or _announce))
     finally:
