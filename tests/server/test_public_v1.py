@@ -21,6 +21,10 @@ def test_a_trace_reads_back_with_its_metrics_and_spans(keyed: Running) -> None:
     (span,) = trace["spans"]
     detail = keyed.get(f"{path}/spans/{span['span_id']}", token=token)
     own = keyed.get(f"/public/v1/spans/{span['span_id']}/metrics?trace_id={session_id}", token=token)
+    path = f"/public/v1/spans/{span['span_id']}"
+    assert (detail, own) == (keyed.get(path, token=token), keyed.get(f"{path}/metrics", token=token))
+    other = keyed.ask("POST", "/public/v1/auth/access_token", {"api_key": keyed.keys.create_key("p")}).json["bearer"]
+    assert keyed.ask("GET", path, token=other).status == 404
 
     assert keyed.get("/public/v1/project", token=token) == {
         "id": "public",

@@ -21,6 +21,7 @@ from agentops_otel.store.base import (
     Appended,
     EventQuery,
     FindsIds,
+    FindsSpans,
     ListsModels,
     SessionQuery,
     Store,
@@ -530,6 +531,17 @@ def test_ids_are_found_by_prefix(store: FindsIds) -> None:
     assert store.find_session_ids("p", "a%") == ["a%"]
     assert store.find_session_ids("p", "a", limit=2) == ["a%", "a_"]
     assert store.find_session_ids("p", "z") == []
+
+
+def test_a_span_is_found_without_its_trace(store: FindsSpans) -> None:
+    """By its id or its event's; of two that share an id the newest, of another project none."""
+    for session_id, at_ns in (("s", 1), ("t", 3), ("u", 2)):
+        event = replace(step(session_id, f"e-{session_id}").event, init_timestamp=at_ns, span_id="same")
+        store.append("p", [EventFact(event)])
+
+    assert store.find_span("p", "same") == ("t", "e-t")
+    assert store.find_span("p", "e-u") == ("u", "e-u")
+    assert (store.find_span("q", "same"), store.find_span("p", "none")) == (None, None)
 
 
 def test_models_are_told_by_session(store: ListsModels) -> None:

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from agentops_otel.records import Event, Failure, Json, LLMCall, Session, iso8601, to_json
 from agentops_otel.server.auth import Caller, Gate, bearer_of, is_uuid
 from agentops_otel.server.refusals import Refusal
-from agentops_otel.store.base import EventQuery, Store
+from agentops_otel.store.base import EventQuery, FindsSpans, Store
 from agentops_otel.translate import session_of_trace
 
 _KINDS = {1: "INTERNAL", 2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
@@ -88,15 +88,15 @@ class PublicV1:
             }
         )
 
-    def span(self, request: Request, span_id: str, trace_id: str) -> Response:
-        """One span with its attributes. Span ids are unique only in a trace, so `?trace_id=` names it."""
-        return self.span_of_trace(request, trace_id, span_id)
+    def span(self, request: Request, span_id: str, trace_id: str | None = None) -> Response:
+        """One span with its attributes. Span ids are unique only in a trace; without `?trace_id=` it is the newest."""
+        return JSONResponse(_detail(self._event(request, trace_id, span_id)))
 
     def span_of_trace(self, request: Request, trace_id: str, span_id: str) -> Response:
         """One span with its attributes."""
         return JSONResponse(_detail(self._event(request, trace_id, span_id)))
 
-    def span_metrics(self, request: Request, span_id: str, trace_id: str) -> Response:
+    def span_metrics(self, request: Request, span_id: str, trace_id: str | None = None) -> Response:
         """Tokens and costs of one span."""
         event = self._event(request, trace_id, span_id)
         tokens = _tokens([event])
@@ -130,14 +130,23 @@ class PublicV1:
             raise Refusal(404, "Trace not found", "unknown_session")
         return project_id, session
 
-    def _event(self, request: Request, trace_id: str, span_id: str) -> Event:
-        project_id, session = self._session(request, trace_id)
-        slim = self._store.events(project_id, session.session_id, EventQuery(payloads=False))
-        for event in slim:
-            if span_id in (event.span_id, event.event_id):
-                query = EventQuery(event_id=event.event_id)
-                return next(iter(self._store.events(project_id, session.session_id, query)), event)
-        raise Refusal(404, "Span not found", "unknown_event")
+    def _event(self, request: Request, trace_id: str | None, span_id: str) -> Event:
+        if trace_id is None:
+            project_id = self._caller(request).project_id
+            found = self._store.find_span(project_id, span_id) if isinstance(self._store, FindsSpans) else None
+            session_id, event_id = found or ("", "")
+        else:
+            project_id, session = self._session(request, trace_id)
+            session_id, event_id = session.session_id, self._event_id(project_id, session.session_id, span_id)
+        query = EventQuery(event_id=event_id)
+        event = next(iter(self._store.events(project_id, session_id, query)), None) if event_id else None
+        if event is None:
+            raise Refusal(404, "Span not found", "unknown_event")
+        return event
+
+    def _event_id(self, project_id: str, session_id: str, span_id: str) -> str:
+        slim = self._store.events(project_id, session_id, EventQuery(payloads=False))
+        return next((event.event_id for event in slim if span_id in (event.span_id, event.event_id)), "")
 
 
 def _is_span(event: Event) -> bool:

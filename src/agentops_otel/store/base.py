@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args, runtime_checkable
 
 from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import Fact
@@ -276,6 +276,16 @@ class TellsSpent(Protocol):
     def spent(self, project_id: str, session_id: str) -> Spent:
         """What the events of a session cost as they were appended: never less than its statistics say, more while
         events that repeat others have not been told apart. Reads one row; nothing for an unknown session."""
+        ...
+
+
+@runtime_checkable
+class FindsSpans(Protocol):
+    """A store that knows where a span is whose trace nobody names."""
+
+    def find_span(self, project_id: str, span_id: str) -> tuple[str, str] | None:
+        """The session and the event of a span, or of an event with that id; of several the newest. Reads every event
+        of the project."""
         ...
 
 

@@ -112,6 +112,15 @@ class MemoryStore:
         with self._lock:
             return [one for one in self._fold(project_id).session_ids() if one.startswith(prefix)][:limit]
 
+    def find_span(self, project_id: str, span_id: str) -> tuple[str, str] | None:
+        """The session and the event of a span; see `FindsSpans`."""
+        with self._lock:
+            fold = self._fold(project_id)
+            events = [event for one in fold.session_ids() for event in fold.events(one)]
+        found = [event for event in events if span_id in (event.span_id, event.event_id)]
+        newest = max(found, key=lambda event: event.init_timestamp, default=None)
+        return None if newest is None else (newest.session_id, newest.event_id)
+
     def models(self, project_id: str, session_ids: Sequence[str]) -> dict[str, list[str]]:
         """The models that each session called; see `ListsModels`."""
         found = {session_id: sorted(self._by_model(project_id, session_id)) for session_id in session_ids}

@@ -264,3 +264,10 @@ class ExactSum:
     def finalize(self) -> str:
         """The sum as text."""
         return str(plain_decimal(self._sum))
+
+
+SPAN = (
+    "SELECT s.session_id, e.event_id FROM sessions s CROSS JOIN events e ON e.session = s.key "
+    "WHERE s.project_id = ? AND ? IN (e.span_id, e.event_id) ORDER BY e.twin_of IS NOT NULL, e.start_ns DESC LIMIT 1"
+)
+"""The session and the event of a span, of several the newest. No index: it would cost every event, and few ask."""

@@ -323,6 +323,12 @@ class SqliteStore:
         with self._connections.reading() as db:
             return [row[0] for row in db.execute(*queries.ids(project_id, prefix, limit))]
 
+    def find_span(self, project_id: str, span_id: str) -> tuple[str, str] | None:
+        """The session and the event of a span; see `FindsSpans`."""
+        with self._connections.reading() as db:
+            row = db.execute(queries.SPAN, (project_id, span_id)).fetchone()
+        return tuple(row) if row else None
+
     def projects(self) -> list[str]:
         """Every project that has a session, by name; see `Forgets`."""
         with self._connections.reading() as db:
