@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+
+from agentops_otel.store.sqlite.keys import SqliteKeys
 
 from .running import Running
 
@@ -354,3 +359,44 @@ def test_the_description_of_the_api_needs_nothing_from_elsewhere(bridge: Running
     assert {"/v1/traces", "/v2/create_events", "/v2/sessions/{session_id}/export", "/health"} <= set(paths)
     assert "/v2/sessions/{session_id}/export" in page
     assert not [word for word in ("<script", "<link", "<img", "http://", "https://") if word in page]
+
+
+def test_a_cost_of_zero_is_unknown(bridge: Running) -> None:
+    """Clients send 0 where they know no price: a table may have one, and where none has, the cost is a lower bound."""
+    client = Client(bridge)
+    known = event("llms", model="gpt-4o-mini", prompt_tokens=10, completion_tokens=5, cost=0)
+
+    client.record(known, event("llms", model="nobody-knows", prompt_tokens=1, completion_tokens=1, cost="0.0"))
+
+    stats = client.get("/stats")
+    assert (stats["cost_usd"], stats["unpriced_llms"]) == ("0.0000045", 1)
+
+
+def test_an_uploaded_object_is_given_back(keyed: Running) -> None:
+    """As it came, to its own project only; the same bytes are one object."""
+    key, other = (keyed.keys.create_key(name) for name in ("objects", "others"))
+    body = bytes(range(256))
+
+    uploads = [keyed.ask("POST", "/v4/objects/upload/", body, key=key).json for _ in range(2)]
+
+    path = urlsplit(uploads[0]["url"]).path
+    answer = keyed.ask("GET", path, key=key)
+    assert (uploads[0], uploads[0]["size"]) == (uploads[1], 256)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, body, "application/octet-stream")
+    assert keyed.ask("GET", path, key=other).status == 404
+
+
+def test_what_is_left_beside_sessions_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest objects of a project and the first lines of a log go."""
+    times = itertools.count(1)
+    kept = SqliteKeys(tmp_path / "x.db", clock=lambda: next(times))
+    monkeypatch.setattr("agentops_otel.store.sqlite.keys.MAX_OBJECTS", 10)
+    monkeypatch.setattr("agentops_otel.store.sqlite.keys.MAX_LOG", 10)
+    objects = [kept.put_object("p", text * 4) for text in (b"a", b"b", b"c")]
+    kept.put_object("q", b"of another")
+    for text in ("aaaa", "bbbb", "cccc"):
+        kept.append_log("p", "s", text)
+
+    found = [kept.object("p", one) for one in objects]
+    assert (found, kept.log("p", "s")) == ([None, b"bbbb", b"cccc"], "bbbbcccc")
+    kept.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -89,6 +89,7 @@ class ApiV2:
                 path, route, methods=["POST"], response_class=JSONResponse, name=name, openapi_extra=_JSON_BODY
             )
         router.add_api_route("/v2/update_logs", self.update_logs, methods=["PUT"], openapi_extra=_JSON_BODY)
+        router.add_api_route("/v4/objects/{object_id}", self.object, methods=["GET"], response_class=Response)
         return router
 
     # --- sessions ------------------------------------------------------------------------------------------------
@@ -185,9 +186,11 @@ class ApiV2:
 
     def _priced(self, fact: EventFact) -> EventFact:
         event = fact.event
-        if self._price is None or not isinstance(event, LLMCall) or event.cost is not None:
+        if not isinstance(event, LLMCall) or event.cost:
             return fact
-        return EventFact(self._price(event), fact.revision)
+        # 0 is what clients send that know no price: it is unknown, unless a table has one
+        unknown = replace(event, cost=None, price=None)
+        return EventFact(self._price(unknown) if self._price is not None else unknown, fact.revision)
 
     # --- logs, errors, uploads -----------------------------------------------------------------------------------
 
@@ -218,21 +221,35 @@ class ApiV2:
         if not text.isdecimal() or int(text) >= 2**128:
             raise Refusal(400, "the header Trace-Id is missing; send the trace id in decimal digits")
         session_id = session_of_trace(format(int(text), "032x"))
-        return await self._upload(request, session_id)
+
+        def keep(caller: Caller, body: bytes) -> str:
+            self._keys.append_log(caller.project_id, session_id, body.decode("utf-8", "replace"))
+            return f"/v2/sessions/{session_id}/logs"
+
+        return await self._upload(request, keep)
 
     async def upload_object(self, request: Request) -> Response:
-        """Accepted for the 0.4 SDK; what it uploads besides logs is counted and not kept."""
-        return await self._upload(request, None)
+        """Keep a body of any kind; the answer says where it can be read. The oldest of a project go beyond 256 MiB."""
 
-    async def _upload(self, request: Request, session_id: str | None) -> Response:
+        def keep(caller: Caller, body: bytes) -> str:
+            return f"/v4/objects/{self._keys.put_object(caller.project_id, body)}"
+
+        return await self._upload(request, keep)
+
+    async def _upload(self, request: Request, keep: Callable[[Caller, bytes], str]) -> Response:
         caller = self._gate.by_headers(request.headers)
         async with self._in_flight.body(request, MAX_UPLOAD) as body:
-            if session_id is not None:
-                text = body.decode("utf-8", "replace")
-                await self._ingest.run("v4", lambda: self._keys.append_log(caller.project_id, session_id, text))
+            place = await self._ingest.run("v4", lambda: keep(caller, body))
             size = len(body)
-        url = f"{_base(request)}/v2/sessions/{session_id}/logs" if session_id else None
-        return JSONResponse({"url": url, "size": size})
+        return JSONResponse({"url": f"{_base(request)}{place}", "size": size})
+
+    def object(self, request: Request, object_id: str) -> Response:
+        """An uploaded object, as it came. Only its own project may read it."""
+        body = self._keys.object(self._gate.by_headers(request.headers).project_id, object_id)
+        if body is None:
+            raise Refusal(404, "there is no such object in this project", "unknown_object")
+        headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+        return Response(body, headers=headers, media_type="application/octet-stream")
 
     # --- tokens --------------------------------------------------------------------------------------------------
 

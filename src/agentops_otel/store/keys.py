@@ -69,6 +69,14 @@ class Keys(Protocol):
         """All that was printed in a session."""
         ...
 
+    def put_object(self, project_id: str, body: bytes) -> str:
+        """Keep what a client uploaded; its id."""
+        ...
+
+    def object(self, project_id: str, object_id: str) -> bytes | None:
+        """An object of this project, None where there is none (any more)."""
+        ...
+
     def forget_session(self, project_id: str, session_id: str) -> None:
         """Remove what is kept here of a session."""
         ...

@@ -7,8 +7,10 @@ hash, and looking a hash up compares nothing that an attacker could time.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,6 +23,12 @@ from agentops_otel.store.sqlite.connections import Connections
 
 PREFIX = 8
 """How much of a key is shown to people once it has been made."""
+
+MAX_OBJECTS = 256 * 1024 * 1024
+"""So many bytes of uploaded objects are kept of a project; the oldest go first."""
+
+MAX_LOG = 64 * 1024 * 1024
+"""So many characters are kept of what was printed in a session; the first ones go first."""
 
 _SECRETS_KEPT = 2
 
@@ -137,6 +145,13 @@ class SqliteKeys:
         with self._connections.writing() as db:
             sql = "INSERT INTO session_logs (project_id, session_id, body) VALUES (?, ?, ?)"
             db.execute(sql, (project_id, session_id, text))
+            self._shorten_log(db, project_id, session_id)
+
+    def _shorten_log(self, db: sqlite3.Connection, project_id: str, session_id: str) -> None:
+        kept = "SELECT key, length(body) FROM session_logs WHERE project_id = ? AND session_id = ? ORDER BY key DESC"
+        sizes = itertools.accumulate(db.execute(kept, (project_id, session_id)), lambda a, b: (b[0], a[1] + b[1]))
+        too_old = [(key,) for key, size in sizes if size > MAX_LOG]
+        db.executemany("DELETE FROM session_logs WHERE key = ?", too_old)
 
     def log(self, project_id: str, session_id: str) -> str | None:
         """All that was printed in a session, None if nothing was."""
@@ -144,6 +159,29 @@ class SqliteKeys:
         with self._connections.reading() as db:
             pieces = [row[0] for row in db.execute(sql, (project_id, session_id))]
         return "".join(pieces) if pieces else None
+
+    # --- objects -------------------------------------------------------------------------------------------------
+
+    def put_object(self, project_id: str, body: bytes) -> str:
+        """Keep what a client uploaded; its id. The same bytes are one object. The oldest beyond MAX_OBJECTS go."""
+        object_id = hashlib.sha256(body).hexdigest()
+        row = (project_id, object_id, self._clock(), len(body), body)
+        newest = "SELECT object_id, size FROM objects WHERE project_id = ? ORDER BY received_ns DESC, object_id"
+        with self._connections.writing() as db:
+            db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", row)
+            sizes = itertools.accumulate(db.execute(newest, (project_id,)), lambda a, b: (b[0], a[1] + b[1]))
+            too_old = [(project_id, one) for one, size in sizes if size > MAX_OBJECTS]
+            db.executemany("DELETE FROM objects WHERE project_id = ? AND object_id = ?", too_old)
+        return object_id
+
+    def object(self, project_id: str, object_id: str) -> bytes | None:
+        """An object of this project."""
+        sql = "SELECT body FROM objects WHERE project_id = ? AND object_id = ?"
+        with self._connections.reading() as db:
+            row = db.execute(sql, (project_id, object_id)).fetchone()
+        return row[0] if row else None
+
+    # --- the end of a session ------------------------------------------------------------------------------------
 
     def forget_session(self, project_id: str, session_id: str) -> None:
         """Remove what is kept here of a session: its log and who else may read it."""
