@@ -21,7 +21,7 @@ from agentops_otel.store import open_store
 from .running import Running
 from .test_otlp_http import PROTOBUF
 
-EVENTS = int(os.environ.get("AGENTOPS_TEST_EXPORT_EVENTS", "12000"))
+EVENTS = int(os.environ.get("EXPORT_EVENTS", "12000"))
 """The session that is exported; docs/performance.md has the figures of 100,000."""
 
 BATCHES = 24
