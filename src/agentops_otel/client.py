@@ -85,7 +85,9 @@ def init_automatically() -> None:
 
 def _apply_late(room: runtime.Runtime, wanted: Settings, session: Session | None) -> None:
     """The program's own `init`, where it is recorded from its start: tags are added, of the rest is said it is late."""
+    room.add_up()
     if session is not None:
+        room.announce(session)
         session.add_tags(list(wanted.default_tags))
     kept = {"default_tags", "inherited_session_id"}
     late = [

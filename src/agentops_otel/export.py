@@ -14,8 +14,8 @@ from agentops_otel import settings as options
 from agentops_otel.budget import budgets
 from agentops_otel.errors import ConfigurationError, StoreError
 from agentops_otel.guard import strict, warn_once
+from agentops_otel.identity import DELIVERED
 from agentops_otel.privacy import Policy
-from agentops_otel.records import Spent, Statistics, total
 from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agentops_otel.conventions.ignoring import Ignored
     from agentops_otel.facts import Fact
     from agentops_otel.pricing import Pricer
-    from agentops_otel.records import Session
+    from agentops_otel.records import LLMCall, Session, Spent
     from agentops_otel.sinks.base import Sink
     from agentops_otel.spans import FlatSpan
 
@@ -47,7 +47,15 @@ class AgentOpsSpanExporter(SpanExporter):
         """The file of the embedded store, where that is the sink."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Translate and deliver; FAILURE if the sink did not take them, so that a caller may try again."""
+        """Translate and deliver; FAILURE if the sink did not take them, so that a caller may try again.
+
+        Spans that reach this exporter by a shorter way, too (`DirectOutbox`), are left out.
+        """
+        left = [span for span in spans if not hasattr(span, DELIVERED)]
+        return self.deliver(left) if left else SpanExportResult.SUCCESS
+
+    def deliver(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """`export`, of all of them."""
         try:
             self.open().append(self.facts(spans))
         except Exception as error:
@@ -66,9 +74,8 @@ class AgentOpsSpanExporter(SpanExporter):
         from agentops_otel.spans import from_sdk
         from agentops_otel.translate import translate
 
-        price = self._pricing().priced
         kept = self._kept(belonging(map(from_sdk, spans)))
-        return facts_as(self._policy, [fact for span in kept for fact in translate(span, price=price)])
+        return facts_as(self._policy, [fact for span in kept for fact in translate(span, price=self._priced)])
 
     def _kept(self, spans: Sequence[FlatSpan]) -> Sequence[FlatSpan]:
         """The spans that the user did not ask to leave out."""
@@ -80,6 +87,10 @@ class AgentOpsSpanExporter(SpanExporter):
 
             self._ignored = Ignored(settings.ignore_spans, in_sessions=settings.ignore_in_sessions)
         return self._ignored.kept(spans)
+
+    def _priced(self, call: LLMCall) -> LLMCall:
+        """The call with its price. What prices is imported for the first one."""
+        return self._pricing().priced(call)
 
     def _pricing(self) -> Pricer:
         """The user's table and genai-prices; a table that cannot be read is told once and left out."""
@@ -121,12 +132,15 @@ class AgentOpsSpanExporter(SpanExporter):
         """The same without the events that repeat others; reads them where that has not been found out yet."""
         if self.spent(session_id) is None:
             return None
+        from agentops_otel.records import Spent
+
         found = self.session(session_id)
         return found.statistics.spent if found is not None else Spent()
 
     def spent_by(self, span: ReadableSpan) -> Spent:
         """What one finished span cost."""
         from agentops_otel.facts import EventFact
+        from agentops_otel.records import Statistics, total
 
         return total(Statistics.of(fact.event) for fact in self.facts([span]) if isinstance(fact, EventFact)).spent
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -15,14 +15,24 @@ from agentops_otel.conventions import is_agent_span
 from agentops_otel.conventions import markers as names
 from agentops_otel.errors import StoreError
 from agentops_otel.guard import quietly, warn_once
-from agentops_otel.identity import STAMP
+from agentops_otel.identity import DELIVERED, STAMP
 from agentops_otel.outbox import Outbox
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from agentops_otel.export import AgentOpsSpanExporter
 
 MOST_OPEN_SPANS = 100_000
 """Spans that were started and not ended are remembered up to this many; the oldest are forgotten first."""
+
+
+class Exports(Protocol):
+    """What an outbox needs of a `SpanExporter`, and every one has."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult: ...
+    def force_flush(self, timeout_millis: int) -> bool: ...
+    def shutdown(self) -> None: ...
 
 
 class SpanOutbox:
@@ -31,9 +41,9 @@ class SpanOutbox:
     The exporter is made on that thread, too, for the first spans: the program does not wait for what it imports.
     """
 
-    def __init__(self, make: Callable[[], SpanExporter], *, capacity: int, delay_s: float) -> None:
+    def __init__(self, make: Callable[[], Exports], *, capacity: int, delay_s: float) -> None:
         self._make = make
-        self.exporter: SpanExporter | None = None
+        self.exporter: Exports | None = None
         self.dropped: dict[str, int] = {}
         self._box: Outbox[ReadableSpan] = Outbox(
             self._export, capacity=capacity, delay_s=delay_s, dropped=self._count, name="agentops-export"
@@ -78,6 +88,40 @@ class SpanOutbox:
         warn_once("spans are dropped because the exporter cannot keep up; `agentops-otel doctor` tells how many")
 
 
+class DirectOutbox(SpanOutbox):
+    """Feeds the exporter of ours that is in the host's pipeline, which may keep spans for seconds, without the wait.
+
+    What it takes is marked, and the exporter leaves it out when the pipeline brings it. The exporter stays the host's:
+    its pipeline shuts it down.
+    """
+
+    def __init__(self, exporter: AgentOpsSpanExporter, *, capacity: int, delay_s: float) -> None:
+        super().__init__(lambda: _Direct(exporter), capacity=capacity, delay_s=delay_s)
+        self._put, self.put = self.put, self._take
+
+    def _take(self, item: ReadableSpan, *, urgent: bool = False) -> bool:
+        """Queue what the host's pipeline would export, too."""
+        if item.context is None or not item.context.trace_flags.sampled or not self._put(item, urgent=urgent):
+            return False
+        setattr(item, DELIVERED, True)
+        return True
+
+
+class _Direct:
+    """An exporter, for somebody who does not own it."""
+
+    def __init__(self, exporter: AgentOpsSpanExporter) -> None:
+        self._exporter = exporter
+        self.export = exporter.deliver
+        self.force_flush = exporter.force_flush
+
+    def shutdown(self) -> None:
+        """Left to the owner."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exporter, name)
+
+
 class _Opened(NamedTuple):
     """What was seen of a span when it started: its session, and whether it is to be delivered at once."""
 
@@ -97,6 +141,10 @@ class AgentOpsSpanProcessor(SpanProcessor):
         self._open: dict[int, _Opened] = {}
         self._job: Callable[[], Any] | None = None
         self.seen = 0
+
+    def add(self, outbox: SpanOutbox) -> None:
+        """Hand spans on to this one, too, from now on."""
+        self._outboxes = (*self._outboxes, outbox)
 
     def before_next_span(self, job: Callable[[], Any]) -> None:
         """Run a job once, when the next span starts."""

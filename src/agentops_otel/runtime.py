@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ from agentops_otel.inheritance import Environment, inherited_session_id
 from agentops_otel.instruments.arrival import Arrival
 from agentops_otel.outbox import Outbox
 from agentops_otel.privacy import Policy
-from agentops_otel.processor import AgentOpsSpanProcessor, SpanOutbox
+from agentops_otel.processor import AgentOpsSpanProcessor, DirectOutbox, SpanOutbox
 from agentops_otel.sessions import MAX_ID, PlannedIds, Session, checked_tags, reason_of
 from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets its hooks before those of the outboxes
@@ -87,7 +88,7 @@ class Runtime:
         self._undescribed: Outbox[Session] = Outbox(self._describe_host, delay_s=HOST_DELAY_S, name="agentops-host")
         self._environment = Environment()
         self._recorder: SpanOutbox | None = None
-        self.outboxes = self._open_outboxes(sink) if provider is None else []
+        self.outboxes = self._open_outboxes(sink) if provider is None else self._beside_pipeline(provider)
         self.processor = AgentOpsSpanProcessor(*self.outboxes)
         self.provider, self.role = choose_provider(self.processor) if provider is None else (provider, JOINED)
         if provider is not None:
@@ -106,10 +107,7 @@ class Runtime:
         if sink is not None:
             wanted = ["store"]
         elif wanted != ["none"] and not {"store", "api"} & set(wanted):
-            # what a session cost is known without a store, too
-            from agentops_otel.sinks.tally import TallySink
-
-            wanted, sink = [*wanted, "store"], TallySink()
+            wanted.append("tally")  # what a session cost is known without a store, too
         return [self._open_outbox(name, sink) for name in wanted if name != "none"]
 
     def _open_outbox(self, name: str, sink: Sink | None) -> SpanOutbox:
@@ -119,9 +117,25 @@ class Runtime:
             make, delay_s = functools.partial(otlp_exporter, settings), OTLP_DELAY_S
         delay_s = min(delay_s, settings.max_wait_time / 1000)
         outbox = SpanOutbox(make, capacity=settings.max_queue_size, delay_s=delay_s)
-        if name == "store" or (name == "api" and self._recorder is None):
+        if name in ("store", "tally") or (name == "api" and self._recorder is None):
             self._recorder = outbox
         return outbox
+
+    def _beside_pipeline(self, provider: Any) -> list[SpanOutbox]:
+        """A shorter way to our exporter in the host's pipeline, if it is there."""
+        exporter = exporter_in(provider) if self.settings.session_scope == "process" else None
+        if exporter is None:
+            return []
+        capacity, longest_s = self.settings.max_queue_size, self.settings.max_wait_time / 1000
+        self._recorder = DirectOutbox(exporter, capacity=capacity, delay_s=min(STORE_DELAY_S, longest_s))
+        return [self._recorder]
+
+    def add_up(self) -> None:
+        """Know from now on what sessions cost, where only others export them."""
+        if self._recorder is None and self.settings.exporter != ("none",):
+            outbox = self._open_outbox("tally", None)
+            self.outboxes.append(outbox)
+            self.processor.add(outbox)
 
     @functools.cached_property
     def policy(self) -> Policy:
@@ -211,6 +225,9 @@ class Runtime:
 
     def start_session(self, tags: Any = None, inherited_session_id: Any = None) -> Session:
         """A new session, or the one with that id if it is given; it becomes current in this context."""
+        return self._start_session(tags, inherited_session_id, self.announce)
+
+    def _start_session(self, tags: Any, inherited_session_id: Any, announce: Callable[[Session], None]) -> Session:
         session_id = checked_id(inherited_session_id)
         all_tags = tuple(dict.fromkeys((*self.settings.default_tags, *checked_tags(tags))))
         if session_id is not None:
@@ -221,14 +238,24 @@ class Runtime:
         session = Session(self, session_id or str(uuid.uuid4()), all_tags, joined=session_id is not None)
         context.active.add(session)
         budgets.began()
-        session.announce()
+        announce(session)
         session.activate()
         if self.settings.max_cost is not None:
             session.budget(self.settings.max_cost, unpriced=self.settings.max_cost_unpriced)
         self._follow()
+        return session
+
+    def announce(self, session: Session) -> None:
+        """Make the session visible, if it is not."""
+        if session.announced:
+            return
+        session.announce()
         if self._host_env is None:
             self._undescribed.put(session)
-        return session
+
+    def _announce_later(self, session: Session) -> None:
+        """Where only others export: with the first span. A program that makes none sends nothing to anybody."""
+        self.processor.before_next_span(lambda: self.announce(session))
 
     def _describe_host(self, sessions: list[Session]) -> None:
         with quietly("gathering the host environment"):
@@ -246,7 +273,8 @@ class Runtime:
         if of_process:
             inherited = inherited or inherited_session_id(os.environ)
         wanted = inherited or (of_process and self.settings.auto_start_session)
-        return self.start_session(inherited_session_id=inherited) if wanted else None
+        announce = self._announce_later if self.role == JOINED and not self.outboxes else self.announce
+        return self._start_session(None, inherited, announce) if wanted else None
 
     def sessions(self) -> list[Session]:
         """The sessions that go on in this process, oldest first."""
@@ -306,7 +334,7 @@ class Runtime:
         """Stop in a process that ends past its exit handlers, so that nobody else would flush the host's provider."""
         deadline = time.monotonic() + self.settings.exit_timeout / 1000
         self.stop()
-        if not self.outboxes:  # OpenTelemetry's own flush (1.45) takes a timeout and ignores it
+        if self.role == JOINED:  # OpenTelemetry's own flush (1.45) takes a timeout and ignores it
             flushing = threading.Thread(target=self.provider.force_flush, name="agentops-flush", daemon=True)
             flushing.start()
             flushing.join(max(0.0, deadline - time.monotonic()))
@@ -331,10 +359,16 @@ def otlp_exporter(settings: Settings) -> SpanExporter:
 
 
 def record_exporter(settings: Settings, name: str, sink: Sink | None) -> SpanExporter:
-    """Ours: into the `sink` if there is one, for "api" over REST, else into the embedded store."""
+    """Ours: into the `sink` if there is one, "api" over REST, "tally" only adding up, else into the embedded store."""
     from agentops_otel.export import AgentOpsSpanExporter
 
-    return AgentOpsSpanExporter(api_sink(settings) if name == "api" else sink, settings=settings)
+    if name == "api":
+        sink = api_sink(settings)
+    elif name == "tally":
+        from agentops_otel.sinks.tally import TallySink
+
+        sink = TallySink()
+    return AgentOpsSpanExporter(sink, settings=settings)
 
 
 def api_sink(settings: Settings) -> Sink:
@@ -413,6 +447,24 @@ def private_provider(processor: AgentOpsSpanProcessor) -> TracerProvider:
     provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
     provider.add_span_processor(processor)
     return provider
+
+
+def exporter_in(provider: Any) -> AgentOpsSpanExporter | None:
+    """Ours behind a BatchSpanProcessor of the provider; None if there is none, or the provider does not let look.
+
+    The SDK (1.27 to 1.45) keeps its processors in `_active_span_processor._span_processors`.
+    """
+    if "agentops_otel.export" not in sys.modules:
+        return None
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from agentops_otel.export import AgentOpsSpanExporter
+
+    for one in getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ()):
+        exporter = getattr(one, "span_exporter", None)
+        if isinstance(one, BatchSpanProcessor) and isinstance(exporter, AgentOpsSpanExporter):
+            return exporter
+    return None
 
 
 def own_tracer(provider: Any) -> tuple[Tracer, PlannedIds]:

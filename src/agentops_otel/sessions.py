@@ -211,6 +211,11 @@ class Session:
             self.key = str(uuid.UUID(int=root.trace_id))
         return root, span
 
+    @property
+    def announced(self) -> bool:
+        """Whether the start marker of this process was exported."""
+        return self._announced
+
     def announce(self) -> None:
         """Export the start marker: the session is visible from now on."""
         self._announced = True
@@ -530,6 +535,8 @@ class Session:
         return cost_text(self.token_cost)
 
     def _finish(self, video: str | None) -> None:
+        if not self._announced:
+            self.announce()
         end = Marker(
             end_state=_state_of(self._end_state),
             end_state_reason=self._end_state_reason,

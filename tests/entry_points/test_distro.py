@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import openai
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
 from tests.entry_points.conftest import declared
 
 from agentops_otel import environment_variables, runtime
 from agentops_otel.export import AgentOpsSpanExporter
+from agentops_otel.facts import EventFact, Fact
 from agentops_otel.instruments import registry
 from agentops_otel.settings import OPTIONS
 from agentops_otel.testing import ModelServer
@@ -123,3 +126,76 @@ def test_what_fails_in_an_instrumentor_is_logged(
     distro.SessionInstrumentor().uninstrument()
     assert caplog.messages == ["starting the session of this program failed: ConfigurationError"]
     assert runtime.running() is None
+
+
+class Facts:
+    """A sink that keeps what it took."""
+
+    def __init__(self) -> None:
+        self.taken: list[Fact] = []
+
+    def append(self, facts: Sequence[Fact]) -> None:
+        self.taken += facts
+
+    def events(self) -> list[str | None]:
+        """The names of the events."""
+        return [fact.event.name for fact in self.taken if isinstance(fact, EventFact)]
+
+    def flush(self, timeout_s: float) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@contextmanager
+def pipeline(sink: Facts, sampler: Sampler = ALWAYS_ON) -> Iterator[TracerProvider]:
+    """A provider of the host with our exporter behind a BatchSpanProcessor, and our instrumentor beside it."""
+    made = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    made.add_span_processor(BatchSpanProcessor(AgentOpsSpanExporter(sink)))
+    instrumentor = distro.SessionInstrumentor()
+    instrumentor.instrument(tracer_provider=made)
+    try:
+        yield made
+    finally:
+        instrumentor.uninstrument()
+        made.shutdown()
+
+
+def test_our_exporter_in_the_hosts_pipeline_gets_each_span_once() -> None:
+    """By the shorter way; what was never in a session comes by the pipeline."""
+    sink = Facts()
+    with pipeline(sink) as provider:
+        provider.get_tracer("host").start_span("inside").end()
+        running = runtime.running()
+        assert running is not None
+        running.flush(10)
+        assert sink.events() == ["inside"]
+        runtime.stop()
+        provider.get_tracer("host").start_span("outside").end()
+        provider.force_flush()
+    assert sink.events() == ["inside", "outside"]
+
+
+class RecordOnly(Sampler):
+    """Spans are recorded and not sampled."""
+
+    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "RecordOnly"
+
+
+def test_the_shorter_way_exports_no_span_that_the_host_did_not_sample() -> None:
+    """The host's sampler decides, as it does for the pipeline."""
+    sink = Facts()
+    with pipeline(sink, RecordOnly()) as provider:
+        provider.get_tracer("host").start_span("inside").end()
+    assert sink.taken == []
+
+
+def test_a_client_that_nobody_knows_has_no_instrumentor() -> None:
+    """A typing error is told at once."""
+    with pytest.raises(AttributeError, match="opnai"):
+        _ = distro.libraries.opnai

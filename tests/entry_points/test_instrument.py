@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.entry_points.conftest import Run
+from tests.entry_points.conftest import PROGRAM, Run
 
 from agentops_otel.store import open_store
 from agentops_otel.store.base import SessionQuery, Store
@@ -199,6 +199,67 @@ agentops.end_session("Success")
     (session,) = store.sessions("default", SessionQuery()).items
     assert (session.tags, session.end_state) == (("mine",), "Success")
     assert "init(db=…) is too late: the program is recorded from its start; set AGENTOPS_DB" in done.stderr
+
+
+VISIBLE = """
+import os, time
+from agentops_otel.store import open_store
+from agentops_otel.store.base import SessionQuery
+
+store = open_store(os.environ["AGENTOPS_HOME"] + "/agentops.db")
+while not store.sessions("default", SessionQuery()).items:
+    time.sleep(0.01)
+"""
+
+
+def test_a_session_is_in_the_store_while_the_program_runs(instrumented: Run) -> None:
+    """However long the host's pipeline keeps its spans."""
+    instrumented(VISIBLE, OTEL_TRACES_EXPORTER="agentops", OTEL_BSP_SCHEDULE_DELAY="600000")
+
+
+ENDING = """
+import agentops_otel as agentops
+cost = agentops.end_session("Success")
+print(cost, float(cost) > 0)
+"""
+
+
+def test_a_program_that_ends_its_session_is_told_the_cost(instrumented: Run, store: Store) -> None:
+    """As under `init`; nothing waits for the host's pipeline."""
+    done = instrumented(PROGRAM + ENDING, OTEL_TRACES_EXPORTER="agentops", OTEL_BSP_SCHEDULE_DELAY="600000")
+    (session,) = store.sessions("default", SessionQuery()).items
+    assert done.stdout == f"done\n{session.statistics.cost:f} True\n"
+    assert [row[::2] for row in recorded(store)] == [("Success", 2)]
+
+
+def test_a_program_that_calls_init_is_told_the_cost_without_a_store(
+    instrumented: Run, collector: Collector, home: Path
+) -> None:
+    """Also where only others export."""
+    program = f"import agentops_otel\nagentops_otel.init()\n{PROGRAM}{ENDING}"
+    done = instrumented(program, OTEL_TRACES_EXPORTER="otlp", **collector.environ)
+    assert done.stdout.endswith(" True\n")
+    assert not home.exists()
+
+
+def test_a_program_that_does_nothing_sends_nothing(instrumented: Run, collector: Collector) -> None:
+    """Where the spans go to others, a session is told of with its first span."""
+    instrumented(QUIET, OTEL_TRACES_EXPORTER="otlp", **collector.environ)
+    assert collector.requests == []
+
+
+def test_a_program_that_only_fails_is_told_of(instrumented: Run, collector: Collector) -> None:
+    """An uncaught exception is a span."""
+    instrumented("raise ValueError('boom')", expect=1, OTEL_TRACES_EXPORTER="otlp", **collector.environ)
+    assert [name for name, _ in collector.spans()] == ["ValueError", "session"]
+
+
+def test_the_start_imports_nothing_that_wraps_reads_or_stores(instrumented: Run) -> None:
+    """Clients are wrapped when the program imports one, and what reads spans is imported when there are some."""
+    done = instrumented("import sys; print(*sys.modules)", OTEL_TRACES_EXPORTER="none")
+    rooms = ("records", "facts", "spans", "export", "translate", "instruments.registry", "instruments.driver")
+    clients = {"openai", "anthropic", "groq"}
+    assert set() == {*(f"agentops_otel.{room}" for room in rooms), *clients} & set(done.stdout.split())
 
 
 CONFIGURATION = """

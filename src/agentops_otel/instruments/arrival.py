@@ -51,15 +51,16 @@ class Arrival:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec that the other finders have, so that `then` runs just before the module itself.
+        """The spec that the finders after this one have, so that `then` runs just before the module itself.
 
         Not here: importlib (3.10 to 3.13) calls finders under its global lock, and an import inside would deadlock
         with the imports of other threads.
         """
         if fullname not in self._roots:
             return None
-        for finder in [one for one in sys.meta_path if one is not self]:
-            spec = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
+        finders: list[Any] = list(sys.meta_path)
+        for finder in finders[finders.index(self) + 1 :] if self in finders else ():
+            spec: ModuleSpec | None = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
             if spec is not None:
                 self._run_before(spec.loader)
                 return spec
@@ -72,7 +73,7 @@ class Arrival:
             return
 
         def exec_module(module: ModuleType) -> None:
-            del loader.exec_module
+            vars(loader).pop("exec_module", None)  # of several that wait, the first has put it back
             with quietly("instrumenting the model clients"):
                 self._arrive()
             load(module)
