@@ -20,6 +20,8 @@ ROOTS = (
     "botocore",
     "aiobotocore",
     "ollama",
+    "cohere",
+    "mistralai",
 )
 """The top-level packages of all providers; a test compares them with the registry."""
 

@@ -26,6 +26,8 @@ NAMES = (
     "bedrock",
     "aiobotocore",
     "ollama",
+    "cohere",
+    "mistral",
 )
 """Every provider, by the name of its module in this package."""
 

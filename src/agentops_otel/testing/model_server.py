@@ -34,7 +34,9 @@ from urllib.parse import unquote
 from agentops_otel.testing import (
     anthropic_wire,
     bedrock_wire,
+    cohere_wire,
     groq_wire,
+    mistral_wire,
     ollama_wire,
     openai_wire,
 )
@@ -47,6 +49,8 @@ ENDPOINTS: dict[str, Endpoint] = {
     **groq_wire.ENDPOINTS,
     **bedrock_wire.ENDPOINTS,
     **ollama_wire.ENDPOINTS,
+    **cohere_wire.ENDPOINTS,
+    **mistral_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
