@@ -22,6 +22,7 @@ ROOTS = (
     "ollama",
     "cohere",
     "mistralai",
+    "google",
 )
 """The top-level packages of all providers; a test compares them with the registry."""
 

@@ -28,6 +28,7 @@ NAMES = (
     "ollama",
     "cohere",
     "mistral",
+    "google",
 )
 """Every provider, by the name of its module in this package."""
 

@@ -168,7 +168,13 @@ async def _async_generator(source: AsyncGenerator[Any, Any], flight: Watching) -
             chunk = await anext(source, _END)
         while chunk is not _END:
             flight.see(chunk)
-            yield chunk
+            try:
+                yield chunk
+            except (
+                BaseException
+            ):  # of whoever closes it: GeneratorExit, or the end of the loop that cancels the closing
+                flight.land()
+                raise
             chunk = await anext(source, _END)
     except BaseException as error:
         flight.land(error=error)

@@ -35,6 +35,7 @@ from agentops_otel.testing import (
     anthropic_wire,
     bedrock_wire,
     cohere_wire,
+    google_wire,
     groq_wire,
     mistral_wire,
     ollama_wire,
@@ -51,6 +52,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **ollama_wire.ENDPOINTS,
     **cohere_wire.ENDPOINTS,
     **mistral_wire.ENDPOINTS,
+    **google_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
