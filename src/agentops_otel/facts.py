@@ -66,7 +66,8 @@ class ProcessFacts:
 class SessionFacts:
     """Part of what is known of one session. The empty value says only that the session exists.
 
-    `tags_set` is the last replacement of all tags, `tags_added` the additions after it.
+    `tags_set` is the last replacement of all tags, `tags_added` the additions after it. `of_traces` are the sessions
+    that traces would be of their own, by id, in which a span names this session.
     """
 
     session_id: str
@@ -78,6 +79,7 @@ class SessionFacts:
     video: tuple[Stamp, str] | None = None
     processes: Mapping[ProcessKey, ProcessFacts] = field(default_factory=dict)
     agents: Mapping[str, tuple[Stamp, str]] = field(default_factory=dict)
+    of_traces: frozenset[str] = frozenset()
 
 
 def tags_said(
@@ -126,6 +128,8 @@ def facts_json(facts: SessionFacts) -> dict[str, Json]:
         out["processes"] = [[*key, *_process_row(facts.processes[key])] for key in sorted(facts.processes)]
     if facts.agents:
         out["agents"] = [[agent, *facts.agents[agent][0], facts.agents[agent][1]] for agent in sorted(facts.agents)]
+    if facts.of_traces:
+        out["of_traces"] = sorted(facts.of_traces)
     return out
 
 
@@ -142,6 +146,7 @@ def facts_from_json(session_id: str, data: Mapping[str, Json]) -> SessionFacts:
         video=(Stamp(*video[:2]), video[2]) if video else None,
         processes={ProcessKey(*row[:3]): _process_of(row[3:]) for row in data.get("processes", ())},
         agents={agent: (Stamp(at, origin), name) for agent, at, origin, name in data.get("agents", ())},
+        of_traces=frozenset(data.get("of_traces", ())),
     )
 
 

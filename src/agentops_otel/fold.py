@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentops_otel.dedupe import surviving
-from agentops_otel.facts import EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts
+from agentops_otel.facts import EndRank, EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts
 from agentops_otel.records import Agent, Event, Process, Session, Statistics, to_json, total
 
 _K = TypeVar("_K")
@@ -52,14 +53,16 @@ def join(a: SessionFacts, b: SessionFacts) -> SessionFacts:
         video=_latest(a.video, b.video),
         processes=_join_maps(a.processes, b.processes, _join_process),
         agents=_join_maps(a.agents, b.agents, max),
+        of_traces=a.of_traces | b.of_traces,
     )
 
 
 def join_all(session_id: str, facts: Iterable[SessionFacts]) -> SessionFacts:
-    """What many say together. Most, of a batch of spans, tell no more than times: these take no `join` each."""
+    """What many say together. Most, of a batch of spans, tell no more than times and traces: these take no `join`."""
     whole = SessionFacts(session_id)
     starts: list[int] = []
     activities: list[int] = []
+    of_traces: set[str] = set()
     for one in facts:
         if one.end or one.tags_set or one.tags_added or one.video or one.processes or one.agents:
             whole = join(whole, one)
@@ -68,7 +71,21 @@ def join_all(session_id: str, facts: Iterable[SessionFacts]) -> SessionFacts:
             starts.append(one.start_ns)
         if one.activity_ns is not None:
             activities.append(one.activity_ns)
-    return join(whole, SessionFacts(session_id, min(starts, default=None), max(activities, default=None)))
+        of_traces |= one.of_traces
+    times = min(starts, default=None), max(activities, default=None)
+    return join(whole, SessionFacts(session_id, *times, of_traces=frozenset(of_traces)))
+
+
+def moved(facts: SessionFacts, session_id: str) -> SessionFacts:
+    """What was said of a trace as a session of its own, as a part of the session that it named: its root is not that
+    session's, and ends nothing."""
+    end = None if facts.end is not None and facts.end.rank == EndRank.ROOT_STATUS else facts.end
+    return replace(facts, session_id=session_id, end=end, of_traces=frozenset())
+
+
+def in_session(event: Event, session_id: str) -> Event:
+    """The event as one of another session."""
+    return replace(event, session_id=session_id)
 
 
 def _least(a: int | None, b: int | None) -> int | None:
@@ -247,24 +264,53 @@ def event_order(event: Event) -> tuple[int, str]:
     return event.init_timestamp, event.event_id
 
 
+def _moved_fact(fact: Fact, session_id: str) -> Fact:
+    if fact.session_id == session_id:
+        return fact
+    if isinstance(fact, SessionFacts):
+        return moved(fact, session_id)
+    return replace(fact, event=in_session(fact.event, session_id))
+
+
 class Fold:
     """The records of any number of sessions, kept in memory. Not thread-safe."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, SessionFacts] = {}
         self._events: dict[str, dict[str, EventFact]] = {}
+        self._named: dict[str, str] = {}
+        """The session that the spans of a trace name, by the id of the trace as a session of its own; that id itself
+        where they name it, or several."""
 
     def add(self, facts: Iterable[Fact]) -> None:
-        """Take facts in; any order, any number of times."""
-        for fact in facts:
-            session_id = fact.session_id
-            told = fact if isinstance(fact, SessionFacts) else traces(session_id, [fact.event])
-            self._sessions[session_id] = join(self._sessions.get(session_id, SessionFacts(session_id)), told)
-            if isinstance(fact, SessionFacts):
-                continue
-            events = self._events.setdefault(session_id, {})
-            seen = events.get(fact.event.event_id)
-            events[fact.event.event_id] = survivor(seen, fact) if seen else fact
+        """Take facts in; any order, any number of times.
+
+        What a trace without a name said is a part of the session that it names, sooner or later.
+        """
+        told = list(facts)
+        naming = {(one.session_id, trace) for one in told if isinstance(one, SessionFacts) for trace in one.of_traces}
+        for session_id, trace in sorted(naming):
+            self._name(trace, session_id)
+        for fact in told:
+            self._take(_moved_fact(fact, self._named.get(fact.session_id, fact.session_id)))
+
+    def _name(self, trace: str, session_id: str) -> None:
+        if self._named.setdefault(trace, session_id) != session_id:
+            self._named[trace] = trace
+        elif trace != session_id and trace in self._sessions:
+            self._take(moved(self._sessions.pop(trace), session_id))
+            for fact in self._events.pop(trace, {}).values():
+                self._take(_moved_fact(fact, session_id))
+
+    def _take(self, fact: Fact) -> None:
+        session_id = fact.session_id
+        told = fact if isinstance(fact, SessionFacts) else traces(session_id, [fact.event])
+        self._sessions[session_id] = join(self._sessions.get(session_id, SessionFacts(session_id)), told)
+        if isinstance(fact, SessionFacts):
+            return
+        events = self._events.setdefault(session_id, {})
+        seen = events.get(fact.event.event_id)
+        events[fact.event.event_id] = survivor(seen, fact) if seen else fact
 
     def session_ids(self) -> list[str]:
         """Every session there is a fact about."""
@@ -277,6 +323,7 @@ class Fold:
     def forget(self, session_id: str) -> bool:
         """Drop all that is known of a session; False if nothing was."""
         self._events.pop(session_id, None)
+        self._named = {trace: named for trace, named in self._named.items() if named != session_id}
         return self._sessions.pop(session_id, None) is not None
 
     def session(

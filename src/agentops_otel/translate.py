@@ -192,13 +192,18 @@ _Times = tuple[int, int]
 def _session_facts(span: FlatSpan, reading: Reading, session_id: str, times: _Times) -> SessionFacts:
     agent = reading.agent_id or reading.agent_name
     stamp = Stamp(times[1], span.span_id)
+    named = span.session_id or reading.session_id
     return SessionFacts(
         session_id=session_id,
         start_ns=times[0] or None,
         activity_ns=times[1] or None,
         end=_end_of_root(span, session_id, stamp),
         agents={agent: (stamp, reading.agent_name or "")} if agent else {},
+        of_traces=_NO_TRACES if named is None else frozenset((session_of_trace(span.trace_id),)),
     )
+
+
+_NO_TRACES: frozenset[str] = frozenset()
 
 
 def _end_of_root(span: FlatSpan, session_id: str, stamp: Stamp) -> End | None:

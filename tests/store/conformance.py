@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from agentops_otel.errors import InvalidValueError
 from agentops_otel.facts import End, EndRank, EventFact, Fact, ProcessFacts, ProcessKey, SessionFacts, Stamp
 from agentops_otel.fold import Fold
 from agentops_otel.records import Action, Failure, LLMCall, Session, Spent, Statistics, ToolCall, Usage, to_json
+from agentops_otel.spans import STATUS_ERROR, FlatSpan
 from agentops_otel.store.base import (
     Appended,
     EventQuery,
@@ -31,6 +33,7 @@ from agentops_otel.store.base import (
     without_host_env,
     without_large_fields,
 )
+from agentops_otel.translate import session_of_trace, translate
 from fold.strategies import START, one_of_everything
 
 Make = Callable[..., Any]
@@ -598,3 +601,76 @@ def test_records_are_json(store: Store) -> None:
     store.append("p", one_of_everything())
     session, events = stored(store, "s")
     json.dumps([to_json(record) for record in (session, *events)], allow_nan=False)
+
+
+# --- sessions of traces ----------------------------------------------------------------------------------------------
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+OWN = session_of_trace(TRACE)
+
+
+def spans_of_a_trace() -> list[FlatSpan]:
+    """The root and two of its spans name no session, the model call does; one span comes twice, once with the name."""
+
+    def span(number: int, parent: int | None, **more: Any) -> FlatSpan:
+        parent_id = None if parent is None else f"{parent:016x}"
+        start_ns = START + number * 1_000
+        return FlatSpan(TRACE, f"{number:016x}", f"span {number}", start_ns, start_ns + 500, parent_id, **more)
+
+    call = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "session.id": "chat-7"}
+    http = {"http.request.method": "GET", "url.full": "http://localhost/"}
+    return [
+        span(1, None, status_code=STATUS_ERROR, status_message="no"),
+        span(2, 1, attributes=call),
+        span(3, 1, attributes={"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}),
+        span(4, 3, attributes=http),
+        span(4, 3, attributes=http, session_id="chat-7"),
+    ]
+
+
+def test_a_trace_belongs_to_the_session_that_one_of_its_spans_names(make: Make) -> None:
+    """Whichever comes first, and however they are put together: there is one session, with all of it."""
+    spans = spans_of_a_trace()
+    seen = set()
+    for number, order in enumerate(permutations(spans)):
+        for together in (1, 2, 5) if number % 20 == 0 else (1 + number % 2,):
+            store = make(clock=lambda: NOW)
+            for begin in range(0, 5, together):
+                store.append("p", [fact for one in order[begin : begin + together] for fact in translate(one)])
+            [session] = store.sessions("p", SessionQuery()).items
+            events = [to_json(event) for event in store.events("p", "chat-7", EventQuery(payloads=True))]
+            seen.add(json.dumps([to_json(session), events, to_json(store.session("p", "chat-7"))]))
+            assert store.session("p", OWN) is None
+            store.close()
+    [told] = seen
+    session, events, _ = json.loads(told)
+    assert (session["session_id"], session["end_state"]) == ("chat-7", "Indeterminate")
+    counts = session["statistics"]
+    assert [counts[kind] for kind in ("llms", "tools", "actions", "apis", "errors")] == [1, 1, 1, 1, 1]
+    assert {event["session_id"] for event in events} == {"chat-7"}
+
+
+def test_a_trace_that_names_several_sessions_keeps_the_rest_to_itself(store: Store) -> None:
+    """What stands above two chats belongs to neither."""
+    root, one, tool, *_ = spans_of_a_trace()
+    two = replace(tool, attributes={**tool.attributes, "session.id": "chat-8"})
+    store.append("p", [fact for span in (one, two) for fact in translate(span)])
+    store.append("p", translate(root))
+    assert sorted(ids(store, SessionQuery())) == sorted(["chat-7", "chat-8", OWN])
+
+
+def test_a_session_that_is_its_trace_is_not_moved(store: Store) -> None:
+    """A session of ours stays one, whatever a span in it calls its conversation."""
+    root, one, *_ = spans_of_a_trace()
+    store.append("p", translate(replace(root, attributes={"agentops.session.id": OWN})))
+    store.append("p", translate(one))
+    assert sorted(ids(store, SessionQuery())) == sorted(["chat-7", OWN])
+
+
+def test_what_comes_after_a_deletion_is_a_session_of_its_own(store: Any) -> None:
+    """The trace no longer leads to the session that is gone."""
+    root, one, *_ = spans_of_a_trace()
+    store.append("p", [*translate(root), *translate(one)])
+    store.delete_session("p", "chat-7")
+    store.append("p", translate(root))
+    assert ids(store, SessionQuery()) == [OWN]

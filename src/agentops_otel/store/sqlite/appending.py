@@ -40,10 +40,11 @@ def prepare(facts: Iterable[Fact]) -> list[Batch]:
             told.setdefault(fact.session_id, []).append(fact)
     for session_id, events in by_session.items():
         told.setdefault(session_id, []).append(traces(session_id, [fact.event for fact in events]))
-    return [_batch(join_all(session_id, said), by_session.get(session_id, ())) for session_id, said in told.items()]
+    return [batch_of(join_all(session_id, said), by_session.get(session_id, ())) for session_id, said in told.items()]
 
 
-def _batch(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
+def batch_of(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
+    """What is said of one session, encoded; of several facts about an event the one that stays."""
     survivors: dict[str, EventFact] = {}
     for fact in events:
         event_id = fact.event.event_id
@@ -83,12 +84,15 @@ def _may_have_twins(known: Known) -> bool:
 
 
 def _apart(facts: SessionFacts) -> tuple[SessionFacts, SessionFacts]:
-    """The same facts in two parts that `join` to the whole: all but the host environments, and these alone."""
+    """The same facts in two parts that `join` to the whole: all but the host environments, and these alone.
+
+    Which traces name the session is in a table of its own (`aliases`).
+    """
     slim = {key: replace(process, host_env=None) for key, process in facts.processes.items()}
     environments = {
         key: ProcessFacts(host_env=process.host_env) for key, process in facts.processes.items() if process.host_env
     }
-    return replace(facts, processes=slim), SessionFacts(facts.session_id, processes=environments)
+    return replace(facts, processes=slim, of_traces=frozenset()), SessionFacts(facts.session_id, processes=environments)
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -180,14 +184,14 @@ def _revise(db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row
     if survivor(old, fact) is old:
         return False
     db.execute("DELETE FROM events WHERE session = ? AND event_id = ?", where)
-    _erase(db, where[0], key, line)
+    erase(db, where[0], key, line)
     db.execute(_INSERT_EVENT[type(fact.event)], row)
     changes.gone.append(old.event)
     changes.came.append(fact.event)
     return True
 
 
-def _erase(db: sqlite3.Connection, session: int, key: int, line: int | None) -> None:
+def erase(db: sqlite3.Connection, session: int, key: int, line: int | None) -> None:
     """Remove the body of one event for good, from its segment and from the index of words."""
     before = segments.body_of_segment(db, key)
     after = segments.without(before, line)

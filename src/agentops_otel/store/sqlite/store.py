@@ -35,7 +35,7 @@ from agentops_otel.store.base import (
     sort_value,
 )
 from agentops_otel.store.overview import TOP, Overview, OverviewQuery
-from agentops_otel.store.sqlite import appending, overview, queries, search, sessions, settling
+from agentops_otel.store.sqlite import aliases, appending, overview, queries, search, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import Row, event_of
 from agentops_otel.store.sqlite.segments import Bodies
@@ -90,7 +90,8 @@ class SqliteStore:
         if not batches:
             return Appended(0, 0)
         with self._connections.writing() as db:
-            done = [appending.write(db, project_id, batch) for batch in batches]
+            settled = list(aliases.settled(db, project_id, batches))
+            done = [appending.write(db, project_id, batch) for batch in settled]
         return Appended(sum(one.new for one in done), sum(one.replaced for one in done))
 
     def delete_session(self, project_id: str, session_id: str) -> bool:
@@ -118,6 +119,7 @@ class SqliteStore:
                 if search.take_out(db, known.key):
                     continue
                 sessions.delete(db, project_id, known)
+                aliases.forget(db, project_id, session_id)
                 search.keep_behind(db)
                 return True
 
