@@ -294,3 +294,28 @@ def test_finish_reasons_are_normalised_and_the_original_is_kept(
         assert [said["finish_reason"] for said in call.completion] == ["max_tokens"]
     else:
         assert kept == {name: call.extra[name] for name in kept}
+
+
+def test_an_mcp_tool_call_has_what_it_was_given_and_gave() -> None:
+    """By the GenAI names, which the conventions of MCP use; a result that is an error is a failed call."""
+    attributes = {
+        "mcp.method.name": "tools/call",
+        "gen_ai.tool.name": "get_weather",
+        "gen_ai.tool.call.arguments": '{"city": "Paris"}',
+        "gen_ai.tool.call.result": '{"isError": true}',
+        "error.type": "tool_error",
+    }
+    tool, failure = events(attributes, "tools/call get_weather")
+    assert isinstance(tool, ToolCall)
+    assert (tool.name, tool.params, tool.returns) == ("get_weather", {"city": "Paris"}, {"isError": True})
+    assert isinstance(failure, Failure)
+    assert (failure.error_type, failure.trigger_event_id) == ("tool_error", tool.event_id)
+
+
+def test_an_mcp_prompt_is_called_by_its_name() -> None:
+    """Other requests are API calls: method, what was asked for, and the status where one is told."""
+    asked = one(
+        {"mcp.method.name": "prompts/get", "gen_ai.prompt.name": "review", "rpc.response.status_code": "-32602"}
+    )
+    assert isinstance(asked, ApiCall)
+    assert (asked.method, asked.target, asked.status) == ("prompts/get", "review", "-32602")

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentops_otel.conventions.exceptions import ERROR_TYPE
+from agentops_otel.conventions.genai import TOOL
 from agentops_otel.conventions.reading import Reading
-from agentops_otel.conventions.wire import label
+from agentops_otel.conventions.wire import label, rules, take, whole_text
 from agentops_otel.spans import FlatSpan
 
 METHOD = "mcp.method.name"
 TOOL_CALL = "tools/call"
+REQUEST = rules(
+    ("target", label, ("mcp.resource.uri", "gen_ai.prompt.name")),
+    ("status", whole_text, ("rpc.response.status_code",)),
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,16 @@ class McpDialect:
         return METHOD in span.attributes
 
     def read(self, span: FlatSpan) -> Reading:
-        """A tool call by its name, another request by its method."""
+        """A tool call with what it was given and gave, another request by its method; `error.type` tells of failure."""
         reading = Reading(consumed={METHOD: "method"})
         method = label(span.attributes.get(METHOD))
+        reading.failed = True if label(span.attributes.get(ERROR_TYPE)) is not None else None
         if method == TOOL_CALL:
             reading.kind = "tools"
             reading.consumed[METHOD] = "kind"
-            called = span.name.partition(TOOL_CALL)[2].strip()
-            reading.name = label(called)
+            reading.name = label(span.name.partition(TOOL_CALL)[2].strip())
+            take(span.attributes, TOOL, reading)
             return reading
         reading.kind, reading.method = "apis", method
-        uri = label(span.attributes.get("mcp.resource.uri"))
-        if uri is not None:
-            reading.target = uri
-            reading.consumed["mcp.resource.uri"] = "target"
+        take(span.attributes, REQUEST, reading)
         return reading
