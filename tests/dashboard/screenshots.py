@@ -23,6 +23,7 @@ PAGES = {
     "chat": "/sessions/{research}?tab=chat",
     "cost": "/sessions/{research}?tab=cost",
     "compare": "/compare?a={research}&b={again}",
+    "settings": "/settings",
     "error": "/sessions/{failure}?event={error}",
 }
 PAST = {"overview": "/overview?since=30d"}

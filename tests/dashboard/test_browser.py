@@ -69,6 +69,7 @@ def recording(db: Path) -> Iterator[Program]:
 
 PATHS = (
     "/overview",
+    "/settings",
     "/sessions",
     "/sessions?state=failure&tag=nightly",
     "/compare?a={research}&b={canary}",

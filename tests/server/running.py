@@ -18,7 +18,7 @@ import json, sys
 from pathlib import Path
 from agentops_otel.server import ServerOptions, serve
 told = json.loads(sys.argv[1])
-paths = {name: Path(told[name]) for name in ("db", "tls_cert", "tls_key") if name in told}
+paths = {name: Path(told[name]) for name in ("db", "tls_cert", "tls_key", "prices") if name in told}
 options = ServerOptions(**told | paths)
 serve(options, lambda url, port: print(json.dumps([url, port]), flush=True))
 """

@@ -70,7 +70,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(v2.router())
     app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
-    app.include_router(Dashboard(parts.forgetting, parts.gate).router())
+    app.include_router(Dashboard(parts.forgetting, parts.gate, parts.options).router())
     _add_own_routes(app, parts)
     _add_errors(app, parts)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)

@@ -52,6 +52,7 @@ def _templates() -> Environment:
     templates.globals.update(
         asset=lambda name: assets()[name].url,
         change_url=lambda name: url(f"/change/{name}"),
+        settings_url=lambda name="": url(f"/settings/{name}" if name else "/settings"),
         session_url=session_url,
         sessions_url=sessions_url,
         overview_url=overview_url,

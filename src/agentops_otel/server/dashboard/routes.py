@@ -25,10 +25,13 @@ from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log
 from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, Recent, query_of, span_of
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refused
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
+from agentops_otel.server.dashboard.settings_page import Settings, retention_words
+from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
 from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_change, sum_text
+from agentops_otel.text.values import bytes_text
 
 SESSIONS_AT_ONCE = 50
 
@@ -54,10 +57,14 @@ class PageRoute(APIRoute):
 class Dashboard:
     """The pages. Blocking reads run on the thread pool of the web framework."""
 
-    def __init__(self, forgetting: Forgetting, gate: Gate, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, forgetting: Forgetting, gate: Gate, options: ServerOptions, clock: Callable[[], int] = time.time_ns
+    ) -> None:
         self._store: Store = forgetting.store
         self._keys = forgetting.keys
         self._changes = Changes(forgetting, gate, clock)
+        self._options = options
+        self._settings = Settings(forgetting, gate, options)
         self._gate = gate
         self._clock = clock
         self._recent = Recent()
@@ -76,6 +83,7 @@ class Dashboard:
         router.add_api_route("/login", self.login, methods=["POST"])
         router.add_api_route("/logout", self.logout, methods=["POST"])
         self._changes.add_to(router)
+        self._settings.add_to(router)
         router.add_api_route("/static/{digest}/{name}", self.static, methods=["GET"])
         return router
 
@@ -140,6 +148,7 @@ class Dashboard:
                 open=self._gate.is_open,
                 project_id=caller.project_id,
                 projects=self._projects(caller),
+                kept=[bytes_text(self._store.size_bytes()), *retention_words(self._options.retention)],
             )
         )
 
