@@ -175,6 +175,22 @@ def test_a_session_of_another_project_is_not_there(keyed: Running) -> None:
     assert keyed.ask("GET", "/sessions/foreign", Cookie=cookie(logged_in(keyed, theirs))).status == 200
 
 
+def test_a_session_under_a_parent_key_can_be_read_and_not_changed(keyed: Running) -> None:
+    """Its client let the parent's project read it: the page is there, without forms that change it."""
+    child, parent = keyed.keys.create_key("child"), keyed.keys.create_key("parent")
+    keyed.ask("POST", "/v1/traces", calls("shared", 1), key=child, Content_Type=PROTOBUF)
+    keyed.keys.share("child", "shared", "parent")
+    pages = [
+        Reading(keyed.ask("GET", "/sessions/shared", Cookie=cookie(logged_in(keyed, key))).body.decode())
+        for key in (child, parent)
+    ]
+    changed = keyed.ask("POST", "/change/tags", b"session=shared&tags=x", Cookie=cookie(logged_in(keyed, parent)))
+
+    assert ["Tags, delete, compare" in page.words for page in pages] == [True, False]
+    assert [len(page.all("a", "row")) for page in pages] == [1, 1]
+    assert changed.status == 404
+
+
 def test_a_long_form_is_refused(keyed: Running) -> None:
     """A login is short."""
     assert keyed.ask("POST", "/login", b"key=" + b"x" * 10_000).status == 413
