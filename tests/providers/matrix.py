@@ -100,10 +100,14 @@ class Matrix:
 
     def cases(self) -> list[Case]:
         """Every way of the installed version, in every mode, with every outcome that there is for it."""
+        try:
+            installed = version(metadata.version(self.client))
+        except metadata.PackageNotFoundError:  # one that is not beside the others; its file says why
+            return []
         return [
             Case(self, way, mode, outcome)
             for way in self.ways
-            if version(way.since) <= version(metadata.version(self.client))
+            if version(way.since) <= installed
             for mode in self.modes(way)
             for outcome in OUTCOMES
             if outcome.fits(way, mode)

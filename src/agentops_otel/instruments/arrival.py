@@ -23,6 +23,7 @@ ROOTS = (
     "cohere",
     "mistralai",
     "google",
+    "huggingface_hub",
 )
 """The top-level packages of all providers; a test compares them with the registry."""
 

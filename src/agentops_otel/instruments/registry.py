@@ -29,6 +29,7 @@ NAMES = (
     "cohere",
     "mistral",
     "google",
+    "huggingface",
 )
 """Every provider, by the name of its module in this package."""
 

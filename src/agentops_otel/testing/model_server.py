@@ -37,6 +37,7 @@ from agentops_otel.testing import (
     cohere_wire,
     google_wire,
     groq_wire,
+    huggingface_wire,
     mistral_wire,
     ollama_wire,
     openai_wire,
@@ -53,6 +54,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **cohere_wire.ENDPOINTS,
     **mistral_wire.ENDPOINTS,
     **google_wire.ENDPOINTS,
+    **huggingface_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
