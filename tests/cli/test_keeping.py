@@ -76,3 +76,10 @@ def test_index_makes_searches_ready(cli: Cli, db: Path) -> None:
     assert (cli("store", "index").out, found()) == ("The index has all texts.\n", before)
     assert (cli("store", "index", "--drop").out, found()) == ("Removed the index.\n", before)
     assert before == [FAILED]
+
+
+def test_compact_says_what_it_won(cli: Cli, db: Path) -> None:
+    """And changes nothing that can be seen."""
+    before = cli("sessions", "show", FAILED, "--json").out
+    assert cli("store", "compact").out.startswith("The store holds 0.")
+    assert cli("sessions", "show", FAILED, "--json").out == before

@@ -47,15 +47,15 @@ def test_a_store_that_cannot_be_used_is_a_warning(tmp_path: Path, caplog: pytest
     assert "the store could not be looked after" in caplog.text
 
 
-def test_texts_are_indexed(tmp_path: Path) -> None:
+def test_texts_are_indexed_and_compressed(tmp_path: Path) -> None:
     """All that are there."""
     db = tmp_path / "x.db"
     with closing(SqliteStore(db)) as store, closing(SqliteKeys(db)) as keys, closing(SqliteSpanLogs(db)) as span_logs:
         for number in range(20):
             store.append("p", one_of_everything(f"s{number}"))
         assert store.texts_waiting() == 20
-        Upkeep(Forgetting(store, keys, span_logs), Retention(), Counters()).index()
-        assert store.texts_waiting() == 0
+        Upkeep(Forgetting(store, keys, span_logs), Retention(), Counters()).tidy()
+        assert (store.texts_waiting(), store.compact()) == (0, False)
 
 
 def test_many_sessions_are_deleted_by_one_request(bridge: Running) -> None:

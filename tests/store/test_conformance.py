@@ -18,11 +18,11 @@ from .conformance import *  # noqa: F403
 
 
 class Indexed(SqliteStore):
-    """A store whose index of words is always up to date."""
+    """A store whose index of words is always up to date, and whose texts are compressed."""
 
     def append(self, project_id: str, facts: Sequence[Fact]) -> Appended:
         done = super().append(project_id, facts)
-        while self.index_texts():
+        while self.index_texts() or self.compact():
             pass
         return done
 

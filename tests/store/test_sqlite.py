@@ -273,6 +273,31 @@ def test_a_file_from_before_segments_is_read_on(path: Path) -> None:
     store.close()
 
 
+def test_texts_are_compressed_later(store: SqliteStore) -> None:
+    """All of them, once; they read as before, and what is revised or deleted leaves the file as before."""
+    texts = [" ".join(f"canary{number}word{n % 99}" for n in range(300)) for number in range(60)]
+    facts = [step(str(number), f"s{number % 2}", params=text) for number, text in enumerate(texts)]
+    store.append("p", facts)
+
+    def room() -> int:
+        with store._connections.reading() as db:
+            return int(db.execute("SELECT sum(length(body)) FROM payloads").fetchone()[0])
+
+    before = room()
+    while store.compact():
+        pass
+    assert room() < before / 5
+    store.append("p", [EventFact(replace(facts[2].event, params="other"), revision=1)])
+    store.append("p", [step("new", "s1", params="y" * 5000)])
+    assert (store.compact(), store.compact()) == (True, False)
+    store.delete_session("p", "s1")
+    read = [event.params for event in store.events("p", "s0")]
+    assert sorted(read) == sorted(["other", *texts[4::2], texts[0]])
+    store.delete_session("p", "s0")
+    with store._connections.reading() as db:
+        assert db.execute("SELECT count(*) FROM payloads").fetchone()[0] == 0
+
+
 @pytest.mark.parametrize("size", [COMPRESS_FROM // 2, COMPRESS_FROM * 20])
 def test_long_bodies_are_compressed(store: SqliteStore, size: int) -> None:
     """A body above the threshold takes less room than its text, and comes back whole either way."""

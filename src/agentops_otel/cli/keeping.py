@@ -1,4 +1,4 @@
-"""`agentops-otel store`: prune and index; and the options that say how long sessions are kept."""
+"""`agentops-otel store`: prune, index, compact; and the options that say how long sessions are kept."""
 
 from __future__ import annotations
 
@@ -134,3 +134,18 @@ def _index(opened_store: Any) -> None:
     if waiting:
         raise StoreError("this SQLite was built without FTS5, so there is no index; searches read every text")
     show("The index has all texts.")
+
+
+@store.command()
+@DB
+def compact(db: str | None) -> None:
+    """Compress recorded texts, and give the room back to the disk. A server does so by itself."""
+    with opened(db) as stored:
+        if stored.store is None:
+            remark(f"Nothing to compact: there is no store at {stored.path}.")
+            return
+        before = stored.store.size_bytes()
+        while stored.store.compact():
+            pass
+        stored.store.give_back_room()
+        show(f"The store holds {stored.store.size_bytes() / 1e6:,.1f} MB, {before / 1e6:,.1f} MB before.")

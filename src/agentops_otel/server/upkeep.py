@@ -1,5 +1,5 @@
-"""What a server does for its store while nobody asks: it removes what is kept no longer, prepares searches, and writes
-the write-ahead log back, so that no request has to."""
+"""What a server does for its store while nobody asks: it removes what is kept no longer, prepares searches, compresses
+texts, and writes the write-ahead log back, so that no request has to."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.retention import Retention, prune
 
 PRUNED_EVERY_S = 3600.0
-INDEXED_EVERY_S = 10.0
+TIDIED_EVERY_S = 10.0
 CHECKPOINTED_EVERY_S = 0.25
 
 STOPPED_WITHIN_S = 5.0
 """How long the end of a server waits for the step that is being done."""
 
 REST = 4.0
-"""After a step of indexing this many times its length is left to those who write and read."""
+"""After a step of tidying this many times its length is left to those who write and read."""
 
 
 class Upkeep:
@@ -52,11 +52,16 @@ class Upkeep:
             self._counters.add("pruned_sessions", amount=pruned)
             logger.info("%d sessions are kept no longer and have been removed", pruned)
 
-    def index(self) -> None:
-        """Prepare searches in all that came since, without haste."""
+    def tidy(self) -> None:
+        """Prepare searches in all that came since and compress it, without haste."""
+        if self._index:
+            self._slowly(self._forgetting.store.index_texts)
+        self._slowly(self._forgetting.store.compact)
+
+    def _slowly(self, step: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
             started = time.monotonic()
-            if not self._forgetting.store.index_texts():
+            if not step():
                 return
             self._stopping.wait((time.monotonic() - started) * REST)
 
@@ -75,8 +80,7 @@ class Upkeep:
 
     def _works(self) -> Iterator[Callable[[], None]]:
         yield functools.partial(self._repeat, self._forgetting.store.checkpoint, CHECKPOINTED_EVERY_S)
-        if self._index:
-            yield functools.partial(self._repeat, self.index, INDEXED_EVERY_S)
+        yield functools.partial(self._repeat, self.tidy, TIDIED_EVERY_S)
         if self._retention:
             yield functools.partial(self._repeat, self.prune, PRUNED_EVERY_S)
 

@@ -333,6 +333,11 @@ class Store(Protocol):
         without. A store that has no index has nothing to do."""
         ...
 
+    def compact(self) -> bool:
+        """Compress what came since, a few milliseconds of it; whether there is more. A store that has no need to does
+        nothing."""
+        ...
+
     def checkpoint(self) -> None:
         """Move what was appended to where it stays, beside appends. A store that has no need to does nothing."""
         ...

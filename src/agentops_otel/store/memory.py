@@ -96,6 +96,10 @@ class MemoryStore:
         """There is no index."""
         return False
 
+    def compact(self) -> bool:
+        """Nothing is compressed."""
+        return False
+
     def checkpoint(self) -> None:
         """Nothing to move."""
 

@@ -37,7 +37,7 @@ def state(db: sqlite3.Connection, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _set(db: sqlite3.Connection, name: str, value: int) -> None:
+def put_state(db: sqlite3.Connection, name: str, value: int) -> None:
     db.execute("INSERT OR REPLACE INTO search_state VALUES (?, ?)", (name, value))
 
 
@@ -128,16 +128,16 @@ def put(
     if state(db, "version") != VERSION:
         drop(db)
         db.execute(_CREATE)
-        _set(db, "version", VERSION)
+        put_state(db, "version", VERSION)
     if segments and next_segments(db) == segments:
         db.executemany("INSERT INTO search (rowid, texts) VALUES (?, ?)", documents)
-        _set(db, "done", segments[-1][0])
+        put_state(db, "done", segments[-1][0])
 
 
 def drop(db: sqlite3.Connection) -> None:
     """Remove the index. In a write transaction."""
     db.execute("DROP TABLE IF EXISTS search")
-    db.execute("DELETE FROM search_state")
+    db.execute("DELETE FROM search_state WHERE name != 'compacted'")
 
 
 def _rowid(session: int, key: int) -> int:
@@ -153,7 +153,7 @@ def before_change(db: sqlite3.Connection, key: int, session: int, segment: bytes
         if state(db, "version") == VERSION and has_fts5(db):
             values = (_rowid(session, key), _words(segment))
             db.execute("INSERT INTO search (search, rowid, texts) VALUES ('delete', ?, ?)", values)
-            _set(db, "stale", 1)
+            put_state(db, "stale", 1)
         else:
             _forget_everything(db)
 
@@ -169,8 +169,8 @@ def _forget_everything(db: sqlite3.Connection) -> None:
     for (table,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'search\\_%' ESCAPE '\\'").fetchall():
         if table != "search_state":
             db.execute(f"DELETE FROM {table}")
-    db.execute("DELETE FROM search_state")
-    _set(db, "version", -1)
+    db.execute("DELETE FROM search_state WHERE name != 'compacted'")
+    put_state(db, "version", -1)
 
 
 def take_out(db: sqlite3.Connection, session: int) -> int:
@@ -187,7 +187,7 @@ def take_out(db: sqlite3.Connection, session: int) -> int:
 def keep_behind(db: sqlite3.Connection) -> None:
     """After segments were removed: keys that are used again are not in the index. In a write transaction."""
     highest = db.execute("SELECT max(key) FROM payloads").fetchone()[0] or 0
-    db.execute("UPDATE search_state SET value = min(value, ?) WHERE name = 'done'", (highest,))
+    db.execute("UPDATE search_state SET value = min(value, ?) WHERE name IN ('done', 'compacted')", (highest,))
 
 
 def scrub_some(db: sqlite3.Connection) -> bool:
@@ -202,5 +202,5 @@ def scrub_some(db: sqlite3.Connection) -> bool:
     before = db.total_changes
     db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
     more = stale > 0 or db.total_changes - before >= 2
-    _set(db, "stale", -1 if more else 0)
+    put_state(db, "stale", -1 if more else 0)
     return more

@@ -19,7 +19,13 @@ SEGMENT = 64 * 1024
 
 COMPRESS_FROM = 16 * 1024
 """A body of so many bytes has a segment of its own, compressed at once. zlib takes 5 to 10 µs for a KB of text, which
-is more than writing it takes: worth it for a long history of messages, not while many short calls come in."""
+is more than writing it takes: worth it for a long history of messages, not while many short calls come in. Those are
+compressed later, if somebody calls `SqliteStore.compact`."""
+
+COMPACTED_AT_ONCE = 16
+"""Segments that are compressed in one step."""
+
+_LEVEL = 4
 
 INSERT = "INSERT INTO payloads (key, body) VALUES (?, ?)"
 
@@ -126,6 +132,21 @@ def without(segment: bytes, line: int | None) -> bytes:
     lines = lines_of(segment)
     lines[line or 0 : (line or 0) + 1] = [b""]
     return joined(lines) if any(lines) else b""
+
+
+def plain_segments(db: sqlite3.Connection, after: int) -> list[tuple[int, bytes]]:
+    """The next segments after a key, with their keys: those that are compressed already are empty."""
+    sql = (
+        "SELECT key, CASE WHEN substr(body, 1, 1) = x'78' THEN x'' ELSE body END FROM payloads "
+        f"WHERE key > ? ORDER BY key LIMIT {COMPACTED_AT_ONCE}"
+    )
+    return db.execute(sql, (after,)).fetchall()
+
+
+def compressed(segment: bytes) -> bytes:
+    """The segment with less room, or as it is where it would not be worth it."""
+    small = zlib.compress(segment, _LEVEL)
+    return small if len(small) < len(segment) * 0.9 else segment
 
 
 def replace(db: sqlite3.Connection, key: int, segment: bytes) -> None:

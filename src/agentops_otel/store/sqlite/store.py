@@ -35,7 +35,7 @@ from agentops_otel.store.base import (
     sort_value,
 )
 from agentops_otel.store.overview import TOP, Overview, OverviewQuery
-from agentops_otel.store.sqlite import aliases, appending, overview, queries, search, sessions, settling
+from agentops_otel.store.sqlite import aliases, appending, overview, queries, search, segments, sessions, settling
 from agentops_otel.store.sqlite.connections import BUSY_SECONDS, Connections
 from agentops_otel.store.sqlite.rows import Row, event_of
 from agentops_otel.store.sqlite.segments import Bodies
@@ -150,12 +150,29 @@ class SqliteStore:
         with self._connections.reading(at_once=True) as db:
             if not search.has_fts5(db):
                 return False
-            segments, stale = search.next_segments(db), search.state(db, "stale") != 0
-        if segments:
-            documents = [search.document(segment) for segment in segments]
+            found, stale = search.next_segments(db), search.state(db, "stale") != 0
+        if found:
+            documents = [search.document(segment) for segment in found]
             with self._connections.writing() as db:
-                search.put(db, segments, documents)
-        return (stale and self._scrub()) or bool(segments)
+                search.put(db, found, documents)
+        return (stale and self._scrub()) or bool(found)
+
+    def compact(self) -> bool:
+        """Compress some of the texts that came since; whether there are more. Takes the lock of writers for the time of
+        a small append. Their room is used by what comes next; `give_back_room` shortens the file."""
+        with self._connections.reading(at_once=True) as db:
+            found = segments.plain_segments(db, search.state(db, "compacted"))
+        if not found:
+            return False
+        smaller = [(segments.compressed(body), key, body) for key, body in found if body]
+        with self._connections.writing() as db:
+            db.executemany("UPDATE payloads SET body = ? WHERE key = ? AND body = ?", smaller)
+            search.put_state(db, "compacted", found[-1][0])
+        return True
+
+    def give_back_room(self) -> None:
+        """Shorten the file by the room that is free in it."""
+        self._give_back_room()
 
     def checkpoint(self) -> None:
         """Move what was appended to where it stays, beside appends; cheap where there is not much of it."""
