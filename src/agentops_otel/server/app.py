@@ -54,7 +54,9 @@ class Parts:
         self.ingest = Ingest(store, self.span_logs, self.counters, price=price, ignored=ignored)
         self.in_flight = InFlight(HELD_BYTES, options.body_timeout_s)
         self.forgetting = Forgetting(store, keys, self.span_logs)
-        self.upkeep = Upkeep(self.forgetting, options.retention, self.counters, index=options.index)
+        self.upkeep = Upkeep(
+            self.forgetting, options.retention, self.counters, index=options.index, busy=self.ingest.is_busy
+        )
 
     def close(self) -> None:
         """Finish what was accepted."""

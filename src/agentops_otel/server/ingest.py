@@ -39,6 +39,9 @@ T = TypeVar("T")
 MAX_WAITING = 128
 WORKERS = 2
 
+BUSY_FOR_S = 1.0
+"""How long after a request the next one is expected."""
+
 NOT_STORED = "metrics are counted and not stored"
 
 
@@ -62,6 +65,7 @@ class Ingest:
         self._ignored = ignored or Ignored()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="agentops-ingest")
         self._waiting = 0
+        self._last_s = float("-inf")
 
     async def run(self, door: str, work: Callable[[], T]) -> T:
         """Do this on a worker thread. Raises Refusal: 503 when too many wait or the store fails, 400 for bad input."""
@@ -75,8 +79,13 @@ class Ingest:
             return await asyncio.get_running_loop().run_in_executor(self._pool, _translating_errors, work)
         finally:
             self._waiting -= 1
+            self._last_s = time.monotonic()
             self._counters.set("waiting_requests", self._waiting)
             self._counters.set("ingest_lag_seconds", time.monotonic() - started)
+
+    def is_busy(self) -> bool:
+        """Whether a request is being worked on, or was a moment ago."""
+        return self._waiting > 0 or time.monotonic() - self._last_s < BUSY_FOR_S
 
     def append(self, door: str, project_id: str, facts: Sequence[Fact], records: int) -> None:
         """Write facts; they are durable when this returns. Runs on a worker thread."""

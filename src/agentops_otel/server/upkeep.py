@@ -22,12 +22,12 @@ CHECKPOINTED_EVERY_S = 0.25
 STOPPED_WITHIN_S = 5.0
 """How long the end of a server waits for the step that is being done."""
 
-REST = 4.0
+REST, REST_WHILE_BUSY = 4.0, 50.0
 """After a step of tidying this many times its length is left to those who write and read."""
 
 
 class Upkeep:
-    """Work on threads of its own, in small steps. A failure is logged; the next time comes."""
+    """Work on threads of its own, in small steps, and hardly any while `busy`. A failure is logged."""
 
     def __init__(
         self,
@@ -36,12 +36,14 @@ class Upkeep:
         counters: Counters,
         *,
         index: bool = True,
+        busy: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._forgetting = forgetting
         self._retention = retention
         self._counters = counters
         self._index = index
+        self._busy = busy
         self._clock = clock
         self._stopping = threading.Event()
 
@@ -63,7 +65,8 @@ class Upkeep:
             started = time.monotonic()
             if not step():
                 return
-            self._stopping.wait((time.monotonic() - started) * REST)
+            rest = REST_WHILE_BUSY if self._busy() else REST
+            self._stopping.wait((time.monotonic() - started) * rest)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
