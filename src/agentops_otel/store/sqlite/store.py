@@ -107,7 +107,7 @@ class SqliteStore:
         deleted = sum(self._delete(project_id, session_id) for session_id in dict.fromkeys(session_ids))
         if deleted:
             with suppress(StoreError):  # the sessions are gone, whatever becomes of the room they took
-                self._give_back_room()
+                self.give_back_room()
         return deleted
 
     def _delete(self, project_id: str, session_id: str) -> bool:
@@ -123,7 +123,7 @@ class SqliteStore:
                 search.keep_behind(db)
                 return True
 
-    def _give_back_room(self) -> None:
+    def give_back_room(self) -> None:
         """Overwrite what is left in the index, and shorten the file by its free pages; a little at a time so that other
         writers get in between."""
         until = time.monotonic() + SCRUBBING_SECONDS
@@ -170,10 +170,6 @@ class SqliteStore:
             search.put_state(db, "compacted", found[-1][0])
         return True
 
-    def give_back_room(self) -> None:
-        """Shorten the file by the room that is free in it."""
-        self._give_back_room()
-
     def checkpoint(self) -> None:
         """Move what was appended to where it stays, beside appends; cheap where there is not much of it."""
         self._connections.checkpoint()
@@ -182,7 +178,7 @@ class SqliteStore:
         """Remove the index of words."""
         with self._connections.writing() as db:
             search.drop(db)
-        self._give_back_room()
+        self.give_back_room()
 
     def texts_waiting(self) -> int:
         """How many segments are not in the index of words; all if there is none."""
