@@ -195,7 +195,7 @@ def erase(db: sqlite3.Connection, session: int, key: int, line: int | None) -> N
     """Remove the body of one event for good, from its segment and from the index of words."""
     before = segments.body_of_segment(db, key)
     after = segments.without(before, line)
-    search.before_change(db, key, session, before)
+    search.before_change(db, key, before)
     segments.replace(db, key, after)
     if after:
-        search.after_change(db, key, session, after)
+        search.after_change(db, key, after)

@@ -15,13 +15,12 @@ from agentops_otel.store.sqlite.rows import decoded
 from agentops_otel.store.sqlite.segments import body_of_segment, lines_of
 from agentops_otel.store.words import Phrase, says, texts_of, vocabulary
 
-VERSION = 1
+VERSION = 2
 """Of what words are, as the index has them. One of another version is made anew."""
 
 AT_ONCE = 8
 """Segments that are indexed in one transaction: some milliseconds."""
 
-_BITS = 32
 _CREATE = "CREATE VIRTUAL TABLE search USING fts5(texts, content='', columnsize=0, detail=none, tokenize='ascii')"
 _MERGED_PAGES = 200
 
@@ -70,8 +69,8 @@ def _indexed(db: sqlite3.Connection, phrase: Phrase) -> list[tuple[int, int]]:
     words = [f'"{word}"' for word in phrase.words]
     if phrase.open:
         words[-1] += "*"
-    rows = db.execute("SELECT rowid FROM search WHERE search MATCH ?", (" AND ".join(words),)).fetchall()
-    return [divmod(rowid, 1 << _BITS) for (rowid,) in rows]
+    sql = "SELECT s.session, s.key FROM search CROSS JOIN segments s ON s.key = search.rowid WHERE search MATCH ?"
+    return db.execute(sql, (" AND ".join(words),)).fetchall()
 
 
 def _body(db: sqlite3.Connection, key: int) -> bytes:
@@ -112,8 +111,8 @@ def next_segments(db: sqlite3.Connection) -> list[tuple[int, int, bytes]]:
 
 def document(segment: tuple[int, int, bytes]) -> tuple[int, str]:
     """The row of the index for a segment: most of the work, and it takes no lock."""
-    key, session, bodies = segment
-    return _rowid(session, key), _words(bodies)
+    key, _, bodies = segment
+    return key, _words(bodies)
 
 
 def _words(segment: bytes) -> str:
@@ -140,28 +139,24 @@ def drop(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM search_state WHERE name != 'compacted'")
 
 
-def _rowid(session: int, key: int) -> int:
-    return session << _BITS | key
-
-
 # --- what is removed -------------------------------------------------------------------------------------------------
 
 
-def before_change(db: sqlite3.Connection, key: int, session: int, segment: bytes) -> None:
+def before_change(db: sqlite3.Connection, key: int, segment: bytes) -> None:
     """Take the words of a segment that will be changed or removed out of the index. In a write transaction."""
     if state(db, "version") and key <= state(db, "done"):
         if state(db, "version") == VERSION and has_fts5(db):
-            values = (_rowid(session, key), _words(segment))
+            values = (key, _words(segment))
             db.execute("INSERT INTO search (search, rowid, texts) VALUES ('delete', ?, ?)", values)
             put_state(db, "stale", 1)
         else:
             _forget_everything(db)
 
 
-def after_change(db: sqlite3.Connection, key: int, session: int, segment: bytes) -> None:
+def after_change(db: sqlite3.Connection, key: int, segment: bytes) -> None:
     """Put the words of a changed segment into the index, if it was there. In a write transaction."""
     if state(db, "version") and key <= state(db, "done"):
-        db.execute("INSERT INTO search (rowid, texts) VALUES (?, ?)", (_rowid(session, key), _words(segment)))
+        db.execute("INSERT INTO search (rowid, texts) VALUES (?, ?)", (key, _words(segment)))
 
 
 def _forget_everything(db: sqlite3.Connection) -> None:
@@ -179,7 +174,7 @@ def take_out(db: sqlite3.Connection, session: int) -> int:
     sql = "SELECT key FROM segments WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?) LIMIT ?"
     keys = [key for (key,) in db.execute(sql, (session, AT_ONCE)).fetchall()] if state(db, "version") else []
     for key in keys:
-        before_change(db, key, session, body_of_segment(db, key))
+        before_change(db, key, body_of_segment(db, key))
         db.execute("DELETE FROM segments WHERE key = ?", (key,))
     return len(keys)
 
