@@ -235,6 +235,7 @@ OPENAI_CHAT = Shape(
     total=("total_tokens",),
     cache_read=(
         "prompt_tokens_details.cached_tokens",
+        "prompt_token_details.cached_tokens",
         "prompt_cache_hit_tokens",
         "cache_read_input_tokens",
         "cached_tokens",
@@ -251,7 +252,8 @@ OPENAI_CHAT = Shape(
 """OpenAI chat.completions and all that copy it: Azure, Groq, Mistral, Together, Fireworks, OpenRouter, LiteLLM.
 
 Cached and reasoning tokens are inside (openai 3.54, types/completion_usage.py). DeepSeek names its cache reads
-`prompt_cache_hit_tokens`, Moonshot `cached_tokens`, LiteLLM and Databricks `cache_read_input_tokens`; all inside.
+`prompt_cache_hit_tokens`, Writer spells `prompt_token_details`, Moonshot `cached_tokens`, LiteLLM and Databricks
+`cache_read_input_tokens`; all inside.
 Copies disagree about reasoning, so `total_tokens` decides.
 """
 

@@ -24,6 +24,11 @@ ROOTS = (
     "mistralai",
     "google",
     "huggingface_hub",
+    "together",
+    "cerebras",
+    "fireworks",
+    "writerai",
+    "ai21",
 )
 """The top-level packages of all providers; a test compares them with the registry."""
 

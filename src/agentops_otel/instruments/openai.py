@@ -82,6 +82,12 @@ EMBEDDINGS = Operation(
     messages_in=lambda asked: openai_chat.inputs(asked.get("input")),
 )
 
+RERANK = Operation(
+    name="rerank",
+    response={"response_id": "id", "response_model": "model", "usage": counted(EMBEDDINGS_USAGE)},
+    messages_in=lambda asked: openai_chat.inputs(asked.get("query")),
+)
+
 COMPLETIONS = Operation(
     name="text_completion",
     request=CHAT.request,

@@ -30,6 +30,11 @@ NAMES = (
     "mistral",
     "google",
     "huggingface",
+    "together",
+    "cerebras",
+    "fireworks",
+    "writer",
+    "ai21",
 )
 """Every provider, by the name of its module in this package."""
 

@@ -331,15 +331,19 @@ class _WatchedAsyncStream(_Watched):
 
 
 async def _async_chunks(source: AsyncIterator[Any], flight: Watching) -> AsyncIterator[Any]:
+    """What is thrown in while the caller has the chunk says that the loop was left: an event loop that ends cancels the
+    closing of generators that nobody reads any more."""
     see = flight.see
+    is_with_caller = False
     try:
         async for chunk in source:
             see(chunk)
+            is_with_caller = True
             yield chunk
-    except GeneratorExit:
-        raise
+            is_with_caller = False
     except BaseException as error:
-        flight.land(error=error)
+        if not is_with_caller:
+            flight.land(error=error)
         raise
     flight.land()
 

@@ -35,6 +35,7 @@ from agentops_otel.testing import (
     anthropic_wire,
     bedrock_wire,
     cohere_wire,
+    compatible_wire,
     google_wire,
     groq_wire,
     huggingface_wire,
@@ -55,6 +56,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **mistral_wire.ENDPOINTS,
     **google_wire.ENDPOINTS,
     **huggingface_wire.ENDPOINTS,
+    **compatible_wire.ENDPOINTS,
 }
 """What is served, by path."""
 

@@ -236,19 +236,19 @@ def fold(state: Folded | None, chunk: Any) -> Folded:
     """Take a chunk. Most chunks hold a piece of text for one choice and nothing else: that path is kept short."""
     if state is None:
         state = _first(chunk)
-    usage = chunk.usage
+    usage = getattr(chunk, "usage", None)
     if usage is not None:
         state.usage = usage
-    for part in chunk.choices or ():
+    for part in getattr(chunk, "choices", None) or ():
         choice = state.by_index.get(part.index)
         if choice is None:
             choice = state.by_index[part.index] = FoldedChoice()
         delta = part.delta
         if delta is not None:
-            content = delta.content
+            content = getattr(delta, "content", None)
             if content:
                 choice.pieces.append(content)
-            if not content or delta.tool_calls:
+            if not content or getattr(delta, "tool_calls", None):
                 choice.add(delta)
         finish = part.finish_reason
         if finish is not None:

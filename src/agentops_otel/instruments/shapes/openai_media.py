@@ -30,11 +30,12 @@ def fold_completion(state: Folded | None, chunk: Any) -> Folded:
     """Take a chunk of a streamed completion."""
     if state is None:
         state = Folded()
-        state.id, state.model = chunk.id, chunk.model
-        state.system_fingerprint = chunk.system_fingerprint
-    if chunk.usage is not None:
-        state.usage = chunk.usage
-    for part in chunk.choices or ():
+        state.id, state.model = member(chunk, "id"), member(chunk, "model")
+        state.system_fingerprint = member(chunk, "system_fingerprint")
+    usage = member(chunk, "usage")
+    if usage is not None:
+        state.usage = usage
+    for part in member(chunk, "choices") or ():
         choice = state.by_index.setdefault(part.index, FoldedChoice())
         if part.text:
             choice.pieces.append(part.text)

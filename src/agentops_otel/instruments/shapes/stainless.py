@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentops_otel.instruments.spec import Origin
+from agentops_otel.instruments.spec import Operation, Origin, Point
 
 
 def origin(resource: Any) -> Origin:
     """A resource knows its client, and the client its base URL."""
     return Origin(resource._client.base_url)
+
+
+def points(module: str, resource: str, operation: Operation, *methods: str) -> list[Point]:
+    """The methods of a resource, `create` unless others are named, and of its asynchronous twin."""
+    return [
+        Point(module, f"{prefix}{resource}.{method}", operation)
+        for prefix in ("", "Async")
+        for method in methods or ("create",)
+    ]
 
 
 class _Raw:

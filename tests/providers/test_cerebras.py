@@ -1,0 +1,53 @@
+"""Cerebras's client: every way to call it, with every outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .matrix import Case, Matrix, Way, check, client_module
+
+sdk = client_module("cerebras.cloud.sdk")
+
+ASKED: dict[str, Any] = {"model": "llama-3.3-70b", "messages": [{"role": "user", "content": "Hello there"}]}
+
+MATRIX = Matrix(
+    client="cerebras-cloud-sdk",
+    provider="cerebras",
+    connect=lambda url: sdk.Cerebras(
+        base_url=f"{url}/cerebras", api_key="offline", max_retries=0, warm_tcp_connection=False
+    ),
+    connect_async=lambda url: sdk.AsyncCerebras(
+        base_url=f"{url}/cerebras", api_key="offline", max_retries=0, warm_tcp_connection=False
+    ),
+    ways=[
+        Way(
+            name="chat.completions.create",
+            call=lambda client: client.chat.completions.create(**ASKED),
+            span="chat llama-3.3-70b",
+        ),
+        Way(
+            name="chat.completions.create, streamed",
+            call=lambda client: client.chat.completions.create(**ASKED, stream=True),
+            span="chat llama-3.3-70b",
+            streams=True,
+        ),
+        Way(
+            name="completions.create",
+            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there"),
+            span="text_completion llama-3.3-70b",
+            tools=False,
+        ),
+        Way(
+            name="completions.create, streamed",
+            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there", stream=True),
+            span="text_completion llama-3.3-70b",
+            streams=True,
+            tools=False,
+        ),
+    ],
+)
+
+
+def test_caller_sees_the_same_and_one_event_is_left(case: Case) -> None:
+    """Values, types, chunks and errors are those of the bare client; the event has the usage and the error."""
+    check(case)
