@@ -29,6 +29,8 @@ ROOTS = (
     "fireworks",
     "writerai",
     "ai21",
+    "azure",
+    "voyageai",
 )
 """The top-level packages of all providers; a test compares them with the registry."""
 

@@ -35,6 +35,8 @@ NAMES = (
     "fireworks",
     "writer",
     "ai21",
+    "azure",
+    "voyageai",
 )
 """Every provider, by the name of its module in this package."""
 

@@ -1,7 +1,8 @@
 """The wires of providers that copy OpenAI's, each below a path of its own, seen from the server.
 
 Their streams tell their usage, asked for or not. Sources: the types of the clients together 3.1,
-cerebras-cloud-sdk 1.91, fireworks-ai 1.2, writer-sdk 3.0 and ai21 4.3.
+cerebras-cloud-sdk 1.91, fireworks-ai 1.2, writer-sdk 3.0, ai21 4.3, azure-ai-inference 1.0.0b9
+and voyageai 0.5.
 """
 
 from __future__ import annotations
@@ -66,6 +67,22 @@ def _rerank(body: Json, answer: Answer) -> Json:
 
 _RERANK = Endpoint(_read_rerank, _rerank, lambda body, answer: iter(()), _CHAT.failed)
 
+
+def _only_total(whole: Json) -> Json:
+    """Voyage counts one number."""
+    usage = whole.get("usage")
+    return {**whole, "usage": {"total_tokens": usage["total_tokens"]}} if usage else whole
+
+
+def _voyage_embeddings(body: Json, answer: Answer) -> Json:
+    return _only_total(openai_wire.ENDPOINTS["/v1/embeddings"].plain(body, answer))
+
+
+def _voyage_rerank(body: Json, answer: Answer) -> Json:
+    whole = _rerank(body, answer)
+    return _only_total({**whole, "object": "list", "data": whole["results"]})
+
+
 _TOGETHER = {
     "chat/completions": _counting(_CHAT),
     "completions": _counting(_COMPLETIONS),
@@ -84,5 +101,9 @@ ENDPOINTS: dict[str, Endpoint] = {
     "/writer/v1/chat": _WRITER,
     "/writer/v1/completions": replace(_COMPLETIONS, plain=_writer_completion, events=_writer_pieces),
     "/ai21/chat/completions": _counting(_CHAT),
+    "/azure/chat/completions": _counting(_CHAT),
+    "/azure/embeddings": openai_wire.ENDPOINTS["/v1/embeddings"],
+    "/voyageai/embeddings": replace(openai_wire.ENDPOINTS["/v1/embeddings"], plain=_voyage_embeddings),
+    "/voyageai/rerank": replace(_RERANK, plain=_voyage_rerank),
 }
 """What is served, by path."""
