@@ -15,7 +15,10 @@ def test_the_roots_are_those_of_the_registry() -> None:
     """A provider whose package is not watched would never be instrumented."""
     installation = registry.install(NoOpTracer())
     installation.uninstall()
-    assert set(ROOTS) == {point.module.split(".")[0] for status in installation.status for point in status.points}
+    modules = {point.module for status in installation.status for point in status.points}
+    watched = {root for root in ROOTS for module in modules if f"{module}.".startswith(f"{root}.")}
+    assert watched == set(ROOTS)
+    assert [one for one in modules if not any(f"{one}.".startswith(f"{root}.") for root in ROOTS)] == []
 
 
 def run(source: str) -> None:
