@@ -261,9 +261,10 @@ class Spooled(Generic[T]):
 
     def close(self) -> None:
         """End the delivering; what is left waits for the next process."""
-        self._closed = True
+        with self._idle:  # the thread takes a batch under this lock, so none is leased after this
+            self._closed = True
+            sending = self._sending
         self._wake.set()
-        sending = self._sending
         if sending is not None:
             with contextlib.suppress(StoreError, sqlite3.Error):  # its lease ends by itself
                 self._spool.give_back(sending)
@@ -296,7 +297,9 @@ class Spooled(Generic[T]):
         """Deliver until nothing is left; the seconds to wait before the next try, 0 if all went well."""
         while not self._closed:
             with self._idle:
-                batch = self._spool.take()
+                if self._closed:
+                    return 0.0
+                batch = self._sending = self._spool.take()
                 if batch is None:
                     self._pending = False
                     return 0.0
@@ -309,7 +312,7 @@ class Spooled(Generic[T]):
 
     def _delivery(self, batch: Batch) -> DeliveryError | None:
         """Deliver a batch, or leave it out for good; what speaks for trying it again."""
-        self._sending, self._since = batch, time.monotonic()
+        self._since = time.monotonic()
         try:
             self._inner.append(self._unpack(batch.body))
         except DeliveryError as error:
