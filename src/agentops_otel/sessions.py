@@ -572,6 +572,7 @@ class Session:
         if not self._running:
             return
         self._running = False
+        self._deactivate()
         if not self._announced:  # a forked child that did nothing
             return
         self._mark(Marker(process=self._last_of_process()._replace(ended=True)))

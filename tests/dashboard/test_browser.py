@@ -168,7 +168,7 @@ def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> No
         page.locator(".pill.running").wait_for()
         page.locator("a.id").focus()
         program.say("Hello")
-        page.get_by_text("gpt-4o-mini").wait_for()
+        page.get_by_text("gpt-4o-mini").first.wait_for()
         assert page.evaluate("document.activeElement.className") == "id"
     page.locator(".pill.indeterminate").wait_for()
 
@@ -184,7 +184,7 @@ def test_what_is_picked_stays_picked(tab: Open, nothing: Recorded) -> None:
         page.get_by_label("Tag to add").fill("picked by hand")
         page.get_by_role("button", name="Add tag").click()
         page.get_by_role("link", name="picked by hand").wait_for()
-        page.get_by_text("gpt-4o-mini").wait_for()
+        page.get_by_text("gpt-4o-mini").first.wait_for()
         assert not page.get_by_role("button", name="Add tag").is_visible()
 
 

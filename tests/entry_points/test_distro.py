@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -106,6 +107,7 @@ def test_a_session_lasts_until_its_instrumentor_is_taken_out(
             keys.append((steps[-1].attributes or {}).get("agentops.session.id"))
     assert [key is None for key in keys] == [False, True, False, True]
     assert keys[0] != keys[2]
+    assert trace.get_current_span() is trace.INVALID_SPAN
 
 
 def test_a_runtime_of_the_programs_own_is_left_alone(provider: TracerProvider) -> None:
