@@ -147,8 +147,8 @@ def _leave_other_words(span: FlatSpan, reading: Reading) -> None:
     """An attribute whose finish reasons have another name in the conventions is left, so that the original is kept."""
     if reading.finish_reasons is None:
         return
-    for name in REASON_NAMES.intersection(reading.consumed):
-        if texts(span.attributes.get(name)) != reading.finish_reasons:
+    for name in REASON_NAMES:
+        if name in reading.consumed and texts(span.attributes.get(name)) != reading.finish_reasons:
             del reading.consumed[name]
 
 
@@ -167,11 +167,9 @@ def _merge(into: Reading, other: Reading) -> None:
         if value is not None and known.get(name) is None:
             known[name] = value
     into.marks += other.marks
-    consumed = into.consumed
-    for attribute, name in other.consumed.items():
-        mine, theirs = known.get(name), said.get(name)
-        if (mine is theirs or mine == theirs) and attribute not in consumed:
-            consumed[attribute] = name
+    contested = {name for name, value in known.items() if value is not said.get(name) and value != said.get(name)}
+    taken = {attribute: name for attribute, name in other.consumed.items() if name not in contested}
+    into.consumed = {**taken, **into.consumed}
 
 
 def _same_totals(a: Usage, b: Usage) -> bool:
