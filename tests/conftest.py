@@ -26,6 +26,13 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_session_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this test starts joins no session that an earlier test of the same process has left in the environment."""
+    for name in ("TRACEPARENT", "BAGGAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the embedded store, for this test and the processes it starts."""
     folder = tmp_path / "agentops-home"

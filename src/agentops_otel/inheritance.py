@@ -7,6 +7,7 @@ Source: OpenTelemetry specification, environment variables as context propagatio
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, MutableMapping
 from types import MappingProxyType
 
@@ -45,12 +46,21 @@ class Environment:
         self._environ = os.environ if environ is None else environ
         self._before: dict[str, str | None] = {}
         self._ours: dict[str, str] = {}
+        self.forked()
+
+    def forked(self) -> None:
+        """In a forked child: a thread that is not there any more may hold the lock."""
+        self._lock = threading.RLock()
 
     def follow(
         self, active: ActiveSessions, *, enabled: bool = True, beside: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         """Announce the sole active session, or none; with it the variables `beside` it."""
-        self.restore()
+        with self._lock:
+            self._follow(active, enabled, beside)
+
+    def _follow(self, active: ActiveSessions, enabled: bool, beside: Mapping[str, str]) -> None:
+        self._restore()
         session = active.sole()
         if session is None or not enabled:
             return
@@ -69,6 +79,10 @@ class Environment:
 
     def restore(self) -> None:
         """Put back what was there, unless somebody else has changed it since."""
+        with self._lock:
+            self._restore()
+
+    def _restore(self) -> None:
         for name, before in self._before.items():
             if self._environ.get(name) != self._ours[name]:
                 continue

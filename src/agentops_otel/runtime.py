@@ -341,6 +341,7 @@ class Runtime:
 
     def after_fork(self) -> None:
         """In a forked child: the sessions go on here; the child takes part in them from its first span on."""
+        self._environment.forked()
         sessions = self.sessions()
         for session in sessions:
             session.forked()

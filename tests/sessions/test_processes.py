@@ -196,6 +196,29 @@ def test_four_processes_writing_one_session_add_up_as_one_would(run: Run, record
     assert {f"event-{number}" for number in range(200)} == {event.event_id for event in recorded.events()}
 
 
+def test_threads_that_start_and_end_sessions_leave_the_environment_as_it_was(run: Run) -> None:
+    """A child process that is started later joins none of theirs."""
+    run(
+        """
+        import os, sys, threading
+        import agentops_otel as agentops
+        agentops.init(auto_start_session=False, instrument_llm_calls=False, exporter="none")
+        sys.setswitchinterval(1e-6)
+
+        def work():
+            for _ in range(50):
+                agentops.start_session().end_session()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert "TRACEPARENT" not in os.environ and "BAGGAGE" not in os.environ
+        """
+    )
+
+
 def test_child_processes_join_by_their_environment(run: Run, recorded: Recorded) -> None:
     """A child that calls init without arguments joins the one active session; later it is as it was before."""
     run(
