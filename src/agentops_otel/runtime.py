@@ -172,6 +172,8 @@ class Runtime:
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver what is queued, within the timeout."""
+        if self.installation is not None:
+            self.installation.settle(timeout_s)
         return self.processor.force_flush(int(timeout_s * 1000))
 
     def record_of(self, session_id: str) -> records.Session | None:

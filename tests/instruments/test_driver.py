@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -366,6 +367,30 @@ def test_stream_in_a_cycle_ends_its_span(client, provider, spans):
     assert announced.ended.wait(10)
     assert announced.thread != threading.get_ident()
     assert [span.name for span in spans()] == ["chat gpt-4o-mini"]
+
+
+class Slow(SpanProcessor):
+    """Takes its time before a span is handed on."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        time.sleep(0.2)
+        self.seen.append(span.name)
+
+
+@pytest.mark.parametrize("ask", ["settle", "uninstall"])
+def test_collected_stream_is_not_lost_to_who_looks_next(ask, client, provider, installed):
+    """Its span ends on another thread; a flush and the end of watching wait for that."""
+    slow = Slow()
+    provider.add_span_processor(slow)
+    cycle: list[Any] = [client.chat.completions.create(**CHAT, stream=True)]
+    cycle.append(cycle)
+    del cycle
+    gc.collect()
+    installed.settle(10) if ask == "settle" else installed.uninstall()
+    assert slow.seen == ["chat gpt-4o-mini"]
 
 
 def test_coroutine_that_nobody_awaits_is_no_call(server, spans):

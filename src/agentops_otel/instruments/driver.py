@@ -15,7 +15,7 @@ import contextlib
 import gc
 import inspect
 import time
-from _thread import get_ident, start_new_thread
+from _thread import LockType, allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,7 +62,7 @@ class Tower:
     thread holds a lock of a span processor, so a flight that it finds must not end its span there.
     """
 
-    __slots__ = ("_collecting_in", "is_open", "policy", "tracer")
+    __slots__ = ("_collecting_in", "_landing", "is_open", "policy", "tracer")
 
     def __init__(self, tracer: Tracer, policy: Policy) -> None:
         self.tracer = tracer
@@ -71,11 +71,14 @@ class Tower:
         """What of prompts, answers and arguments may be written down."""
         self.is_open = True
         self._collecting_in: int | None = None
+        self._landing: list[LockType] = []
+        """One for each thread that lands a flight; held until it has."""
         gc.callbacks.append(self._note_collection)
 
     def close(self) -> None:
-        """Let every call pass from now on."""
+        """Let every call pass from now on; the lost flights that are being landed are waited for."""
         self.is_open = False
+        self.settle(SETTLE_S)
         if self._note_collection in gc.callbacks:
             gc.callbacks.remove(self._note_collection)
 
@@ -85,10 +88,29 @@ class Tower:
     def land_lost(self, flight: Flight) -> None:
         """Land a flight whose result is gone: here, or on a thread of its own if the collector found it."""
         if self._collecting_in == get_ident():
+            landed = allocate_lock()
+            landed.acquire()
+            self._landing.append(landed)
             with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-                start_new_thread(flight.land, ())
+                start_new_thread(self._land_apart, (flight, landed))
                 return
+            self._landing.remove(landed)
         flight.land()
+
+    def _land_apart(self, flight: Flight, landed: LockType) -> None:
+        flight.land()
+        self._landing.remove(landed)
+        landed.release()
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until the lost flights that are being landed on threads of their own have ended their spans."""
+        deadline = time.monotonic() + timeout_s
+        for landed in [*self._landing]:
+            landed.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+SETTLE_S = 0.5
+"""Longest wait for the spans of calls whose results the garbage collector has found."""
 
 
 def watched(

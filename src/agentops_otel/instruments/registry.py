@@ -120,6 +120,10 @@ class Installation:
                 patch.undo()
         self._patches.clear()
 
+    def settle(self, timeout_s: float) -> None:
+        """Wait for the spans of calls whose results the garbage collector has just found."""
+        self._tower.settle(timeout_s)
+
     def _hook(self, provider: Provider, point: Point | Helper | OwnTracer, told: PointStatus) -> Callable[[Any], None]:
         def hook(module: Any) -> None:
             with quietly(f"instrumenting {point.module}.{point.path}"):
