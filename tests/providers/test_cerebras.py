@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .matrix import Case, Matrix, Way, check, client_module
+from .compatible import chat_ways, completion_ways
+from .matrix import Case, Matrix, check, client_module
 
 sdk = client_module("cerebras.cloud.sdk")
 
-ASKED: dict[str, Any] = {"model": "llama-3.3-70b", "messages": [{"role": "user", "content": "Hello there"}]}
+MODEL = "llama-3.3-70b"
 
 MATRIX = Matrix(
     client="cerebras-cloud-sdk",
@@ -20,30 +19,8 @@ MATRIX = Matrix(
         base_url=f"{url}/cerebras", api_key="offline", max_retries=0, warm_tcp_connection=False
     ),
     ways=[
-        Way(
-            name="chat.completions.create",
-            call=lambda client: client.chat.completions.create(**ASKED),
-            span="chat llama-3.3-70b",
-        ),
-        Way(
-            name="chat.completions.create, streamed",
-            call=lambda client: client.chat.completions.create(**ASKED, stream=True),
-            span="chat llama-3.3-70b",
-            streams=True,
-        ),
-        Way(
-            name="completions.create",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there"),
-            span="text_completion llama-3.3-70b",
-            tools=False,
-        ),
-        Way(
-            name="completions.create, streamed",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there", stream=True),
-            span="text_completion llama-3.3-70b",
-            streams=True,
-            tools=False,
-        ),
+        *chat_ways(MODEL),
+        *completion_ways(MODEL),
     ],
 )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .compatible import chat_ways, completion_ways
 from .matrix import Case, Matrix, Way, check, client_module
 
 fireworks = client_module("fireworks")
 
-ASKED: dict[str, Any] = {"model": "llama-3.3-70b", "messages": [{"role": "user", "content": "Hello there"}]}
+MODEL = "llama-3.3-70b"
+ASKED: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "Hello there"}]}
 
 MATRIX = Matrix(
     client="fireworks-ai",
@@ -16,30 +18,8 @@ MATRIX = Matrix(
     connect=lambda url: fireworks.Fireworks(base_url=f"{url}/fireworks", api_key="offline", max_retries=0),
     connect_async=lambda url: fireworks.AsyncFireworks(base_url=f"{url}/fireworks", api_key="offline", max_retries=0),
     ways=[
-        Way(
-            name="chat.completions.create",
-            call=lambda client: client.chat.completions.create(**ASKED),
-            span="chat llama-3.3-70b",
-        ),
-        Way(
-            name="chat.completions.create, streamed",
-            call=lambda client: client.chat.completions.create(**ASKED, stream=True),
-            span="chat llama-3.3-70b",
-            streams=True,
-        ),
-        Way(
-            name="completions.create",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there"),
-            span="text_completion llama-3.3-70b",
-            tools=False,
-        ),
-        Way(
-            name="completions.create, streamed",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there", stream=True),
-            span="text_completion llama-3.3-70b",
-            streams=True,
-            tools=False,
-        ),
+        *chat_ways(MODEL),
+        *completion_ways(MODEL),
         Way(
             name="messages.create",
             call=lambda client: client.messages.create(**ASKED, max_tokens=99),

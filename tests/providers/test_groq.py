@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agentops_otel.records import Usage
 
+from .compatible import chat_ways
 from .matrix import Case, Matrix, Way, check, client_module
 
 groq = client_module("groq")
 
-ASKED: dict[str, Any] = {"model": "llama-3.3-70b", "messages": [{"role": "user", "content": "Hello there"}]}
+MODEL = "llama-3.3-70b"
 
 MATRIX = Matrix(
     client="groq",
@@ -18,17 +17,7 @@ MATRIX = Matrix(
     connect=lambda url: groq.Groq(base_url=url, api_key="offline", max_retries=0),
     connect_async=lambda url: groq.AsyncGroq(base_url=url, api_key="offline", max_retries=0),
     ways=[
-        Way(
-            name="chat.completions.create",
-            call=lambda client: client.chat.completions.create(**ASKED),
-            span="chat llama-3.3-70b",
-        ),
-        Way(
-            name="chat.completions.create, streamed",
-            call=lambda client: client.chat.completions.create(**ASKED, stream=True),
-            span="chat llama-3.3-70b",
-            streams=True,
-        ),
+        *chat_ways(MODEL),
         Way(
             name="embeddings.create",
             call=lambda client: client.embeddings.create(model="nomic", input="Hello there"),

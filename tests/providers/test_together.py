@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agentops_otel.records import Usage
 
+from .compatible import chat_ways, completion_ways
 from .matrix import Case, Matrix, Way, check, client_module
 
 together = client_module("together")
 
-ASKED: dict[str, Any] = {"model": "llama-3.3-70b", "messages": [{"role": "user", "content": "Hello there"}]}
+MODEL = "llama-3.3-70b"
 
 MATRIX = Matrix(
     client="together",
@@ -18,30 +17,8 @@ MATRIX = Matrix(
     connect=lambda url: together.Together(base_url=f"{url}/together", api_key="offline", max_retries=0),
     connect_async=lambda url: together.AsyncTogether(base_url=f"{url}/together", api_key="offline", max_retries=0),
     ways=[
-        Way(
-            name="chat.completions.create",
-            call=lambda client: client.chat.completions.create(**ASKED),
-            span="chat llama-3.3-70b",
-        ),
-        Way(
-            name="chat.completions.create, streamed",
-            call=lambda client: client.chat.completions.create(**ASKED, stream=True),
-            span="chat llama-3.3-70b",
-            streams=True,
-        ),
-        Way(
-            name="completions.create",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there"),
-            span="text_completion llama-3.3-70b",
-            tools=False,
-        ),
-        Way(
-            name="completions.create, streamed",
-            call=lambda client: client.completions.create(model="llama-3.3-70b", prompt="Hello there", stream=True),
-            span="text_completion llama-3.3-70b",
-            streams=True,
-            tools=False,
-        ),
+        *chat_ways(MODEL),
+        *completion_ways(MODEL),
         Way(
             name="embeddings.create",
             call=lambda client: client.embeddings.create(model="bge", input="Hello there"),
