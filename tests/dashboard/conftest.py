@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,14 +71,28 @@ def environment(db: Path) -> dict[str, str]:
     return os.environ | {"AGENTOPS_DB": str(db), "AGENTOPS_STRICT": "true", "AGENTOPS_MAX_WAIT_TIME": "100"}
 
 
+@contextmanager
+def serving(folder: Path, names: Sequence[str]) -> Iterator[Recorded]:
+    """A server over the sessions of these names."""
+    running = Running(folder)
+    command = [sys.executable, str(RECORDING), *names]
+    said = subprocess.run(command, env=environment(running.db), stdout=subprocess.PIPE, text=True, check=True).stdout
+    with running:
+        yield Recorded(running, dict(zip(names, said.split(), strict=True)))
+
+
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """Four sessions: one that went well, one that failed, one with an unpriced call, one full of markup."""
-    running = Running(tmp_path_factory.mktemp("recorded"))
-    command = [sys.executable, str(RECORDING), *RECORDED]
-    said = subprocess.run(command, env=environment(running.db), stdout=subprocess.PIPE, text=True, check=True).stdout
-    with running:
-        yield Recorded(running, dict(zip(RECORDED, said.split(), strict=True)))
+    with serving(tmp_path_factory.mktemp("recorded"), RECORDED) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """One session, of agents that call each other and a tool again and again."""
+    with serving(tmp_path_factory.mktemp("crew"), ("crew",)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,40 @@ def again(client: OpenAI, server: ModelServer) -> Any:
     return session
 
 
+@agentops.track_agent(name="Editor")
+class Editor:
+    """Has others do the work."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self.client = client
+
+    @agentops.record_action("edit issue")
+    def edit(self, question: str) -> str:
+        """Plans, has it researched and written, and looks up pictures, one of which is not there."""
+        plan: list[Any] = [{"role": "user", "content": f"Plan an article: {question}"}]
+        self.client.chat.completions.create(model="gpt-4o", messages=plan)
+        text = Writer(self.client).write(Researcher(self.client, "gpt-4o").research(question))
+        for topic in ("span", "trace", "metric", "log", "baggage"):
+            search_papers(topic)
+        with contextlib.suppress(TimeoutError):
+            fetch_page("https://example.org/picture")
+        return text
+
+
+def crew(client: OpenAI, server: ModelServer) -> Any:
+    """An agent that calls two others, a tool that is called again and again, one that fails; Success."""
+    session = agentops.start_session(tags=["crew"])
+    server.script(
+        Reply(text="1. Research. 2. Write.", tokens=Tokens(120, 40)),
+        Reply(tools=[ToolRequest("search_papers", {"topic": "telemetry"})], tokens=Tokens(412, 31)),
+        Reply(text="Two papers matter.", tokens=Tokens(655, 92)),
+        Reply(text="Telemetry was measured in 2025.", tokens=Tokens(221, 48)),
+    )
+    Editor(client).edit("What is telemetry?")
+    session.end_session("Success")
+    return session
+
+
 def failure(client: OpenAI, server: ModelServer) -> Any:
     """A tool times out and a model does not exist; Failure with a reason."""
     session = agentops.start_session(tags=["nightly"])

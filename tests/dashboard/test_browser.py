@@ -74,6 +74,7 @@ PATHS = (
     "/sessions?state=failure&tag=nightly",
     "/compare?a={research}&b={canary}",
     *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),
+    *("/sessions/{research}?tab=agents", "/sessions/{canary}?tab=agents", "/sessions/{research}?agent=Writer"),
     *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
 )
 
@@ -133,6 +134,18 @@ def test_an_event_is_shown_beside_its_row(tab: Open, recorded: Recorded) -> None
     page.get_by_text("Pick an event").wait_for()
     page.goto(address)
     assert page.locator("#pane").inner_text() == shown
+
+
+def test_a_box_leads_to_what_its_agent_did(tab: Open, crew: Recorded) -> None:
+    """By keyboard, too; from the waterfall of an agent there is a way back to all of it."""
+    page = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}").page
+    page.get_by_role("link", name="Agents").click()
+    page.locator(".agents a", has_text="Researcher").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Only what Researcher did").wait_for()
+    assert page.locator("a.row").count() == 4
+    page.get_by_role("link", name="Show all").click()
+    page.locator("a.row", has_text="edit issue").wait_for()
 
 
 def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorded) -> None:

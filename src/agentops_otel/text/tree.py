@@ -69,17 +69,15 @@ class Plot:
     def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
         ordered = sorted(events, key=lambda event: (event.init_timestamp, event.event_id))
         steps = [event for event in ordered if not isinstance(event, Failure)]
-        spans: dict[tuple[str | None, str | None], str] = {
-            (event.trace_id, event.span_id): event.event_id for event in steps if event.span_id
-        }
-        parents = {event.event_id: spans.get((event.trace_id, event.parent_id)) for event in steps}
+        above = parents_of(ordered)
+        parents = {event.event_id: above[event.event_id] for event in steps}
         hidden = {event.event_id for event in steps if isinstance(event, ApiCall) and not apis}
         places = _places(parents, hidden)
         self.inside: defaultdict[str | None, list[Event]] = defaultdict(list)
         self.errors: defaultdict[str, list[Failure]] = defaultdict(list)
         for event in ordered:
             if isinstance(event, Failure):
-                trigger = event.trigger_event_id or spans.get((event.trace_id, event.parent_id))
+                trigger = above[event.event_id]
                 if trigger in places and trigger not in hidden:
                     self.errors[trigger].append(event)
                 else:
@@ -112,6 +110,20 @@ class Plot:
             shape=hash((kind, name, bool(errors), *types, *(child.shape for child in children))),
             children=children,
         )
+
+
+def parents_of(events: Sequence[Event]) -> dict[str, str | None]:
+    """The id of the event in whose span each began, or an error happened; None where no such event is known."""
+    spans: dict[tuple[str | None, str | None], str] = {
+        (event.trace_id, event.span_id): event.event_id
+        for event in events
+        if event.span_id and not isinstance(event, Failure)
+    }
+    return {
+        event.event_id: (event.trigger_event_id if isinstance(event, Failure) else None)
+        or spans.get((event.trace_id, event.parent_id))
+        for event in events
+    }
 
 
 def _places(parents: Mapping[str, str | None], hidden: Collection[str]) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentops_otel.records import Event, LLMCall, Price, Statistics, ToolCall
@@ -28,14 +28,15 @@ class Costs(NamedTuple):
     prices: Sequence[Price]
 
 
-def costs_of(events: Sequence[Event]) -> Costs:
-    """Every model call stands under its model and its agent, every tool under its name."""
+def costs_of(events: Sequence[Event], owners: Mapping[str, str | None]) -> Costs:
+    """Every model call stands under its model and its agent, every tool under its name; `owners` are the agents by the
+    ids of events."""
     calls = [event for event in events if isinstance(event, LLMCall)]
     tools = [event for event in events if isinstance(event, ToolCall)]
     prices = {call.price for call in calls if call.price is not None}
     return Costs(
         _shares(calls, lambda event: (model_of(event) if isinstance(event, LLMCall) else None) or "unknown model"),
-        _shares(calls, lambda event: event.agent_name or event.agent_id or "no agent"),
+        _shares(calls, lambda event: owners[event.event_id] or "no agent"),
         _shares(tools, lambda event: event.name),
         sorted(prices, key=lambda price: (price.source, price.table or "", price.version or "")),
     )

@@ -159,7 +159,7 @@ class Dashboard:
     # --- one session ---------------------------------------------------------------------------------------------
 
     def session(self, request: Request, session_id: str) -> Response:
-        """A session: `tab=` is waterfall, chat, cost or raw; `event=` picks an event of the waterfall."""
+        """A session: `tab=` is one of `TABS`; `event=` picks an event of the waterfall."""
         session = self._found(request, session_id)
         own = caller_of(request, self._gate).project_id == session.project_id
         return SessionPage(request, self._store, session, open_gate=self._gate.is_open, own=own).answer()

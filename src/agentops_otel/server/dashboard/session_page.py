@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,7 +13,9 @@ from fastapi.responses import StreamingResponse
 from markupsafe import Markup
 
 from agentops_otel import exports
-from agentops_otel.records import USAGE_BUCKETS, Event, EventType, Failure, Json, LLMCall, Session, to_json
+from agentops_otel.records import USAGE_BUCKETS, Event, EventType, Failure, Json, LLMCall, Session, Statistics, to_json
+from agentops_otel.server.dashboard.agents import agents_of, owners_of
+from agentops_otel.server.dashboard.agents_graph import graph_of
 from agentops_otel.server.dashboard.conversation import conversation, pretty, turns_of
 from agentops_otel.server.dashboard.costs import costs_of
 from agentops_otel.server.dashboard.links import export_url, session_url
@@ -25,7 +26,7 @@ from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, Store
 from agentops_otel.text.tree import event_name
 
-TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "raw": "Raw"}
+TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "agents": "Agents", "raw": "Raw"}
 ROWS_AT_ONCE = 300
 CALLS_AT_ONCE = 50
 EXPORTS = {"agentops": "AgentOps JSON", "jsonl": "JSON lines", "otlp": "OTLP/JSON"}
@@ -61,7 +62,13 @@ class SessionPage:
         if made is not None:
             found = made()
             return Response(status_code=204) if found is None else page(found)
-        tabs = {"waterfall": self._waterfall, "chat": self._chat, "cost": self._cost, "raw": self._raw}
+        tabs = {
+            "waterfall": self._waterfall,
+            "chat": self._chat,
+            "cost": self._cost,
+            "agents": self._agents,
+            "raw": self._raw,
+        }
         return page(
             html(
                 "session.html",
@@ -77,7 +84,12 @@ class SessionPage:
 
     def _url(self, **asked: str | None) -> str:
         tab = None if self._tab == "waterfall" else self._tab
-        return session_url(self._session.session_id, **{"tab": tab, "apis": self._asked.get("apis"), **asked})
+        return session_url(self._session.session_id, **{"tab": tab, **self._kept, **asked})
+
+    @property
+    def _kept(self) -> dict[str, str | None]:
+        """What goes on into every link of the page."""
+        return {name: self._asked.get(name) for name in ("apis", "agent")}
 
     def _events(self, query: EventQuery) -> Iterator[Event]:
         return self._store.events(self._session.project_id, self._session.session_id, query)
@@ -105,6 +117,8 @@ class SessionPage:
             apis=apis,
             apis_url=self._url(apis=None if self._with_apis else "yes") if apis else None,
             with_apis=self._with_apis,
+            agent=self._asked.get("agent"),
+            all_url=self._url(agent=None),
         )
         goes_on = self._session.is_running and len(plan.rows) <= ROWS_AT_ONCE
         here = self._url(part="rows", event=self._asked.get("event"))
@@ -127,7 +141,8 @@ class SessionPage:
     def _plan(self) -> Waterfall:
         """Every row. Errors come with their words, all else without its large fields."""
         known = [event for event in self._events(_SLIM) if not isinstance(event, Failure)]
-        return waterfall([*known, *self._events(EventQuery(types=("errors",)))], apis=self._with_apis)
+        events = [*known, *self._events(EventQuery(types=("errors",)))]
+        return waterfall(events, apis=self._with_apis, agent=self._asked.get("agent") or None)
 
     @property
     def _with_apis(self) -> bool:
@@ -182,8 +197,12 @@ class SessionPage:
         return html("chat.html", exchanges=found[:CALLS_AT_ONCE], more=more, before=before, event_url=event_url)
 
     def _cost(self) -> Markup:
-        costs = costs_of(list(self._events(replace(_SLIM, types=("llms", "tools")))))
-        return html("cost.html", session=self._session, costs=costs)
+        events = list(self._events(_SLIM))
+        return html("cost.html", session=self._session, costs=costs_of(events, owners_of(events)))
+
+    def _agents(self) -> Markup:
+        agents = agents_of(list(self._events(_SLIM)))
+        return html("agents.html", session=self._session, agents=agents, graph=graph_of(agents), no_sums=Statistics())
 
     def _raw(self) -> Markup:
         session_id, base = self._session.session_id, str(self._request.base_url).rstrip("/")

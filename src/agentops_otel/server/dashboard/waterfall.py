@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from agentops_otel.records import Event, Failure, LLMCall, ToolCall
+from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.text.tree import Plot, error_text, event_name
 
 WIDTH = 1000
@@ -62,14 +63,15 @@ class Waterfall(NamedTuple):
     duration_ns: int
 
 
-def waterfall(events: Sequence[Event], *, apis: bool = False) -> Waterfall:
-    """The events under their parents, by start; API calls only where asked for."""
+def waterfall(events: Sequence[Event], *, apis: bool = False, agent: str | None = None) -> Waterfall:
+    """The events under their parents, by start; API calls only where asked for, of one agent where one is named."""
     if not events:
         return Waterfall([], 0)
     start_ns = min(event.init_timestamp for event in events)
     duration_ns = max(event.end_timestamp or event.init_timestamp for event in events) - start_ns
     scale = WIDTH / max(1, duration_ns)
-    plot = Plot(events, apis=apis)
+    owners = {} if agent is None else owners_of(events)
+    plot = Plot([event for event in events if owners.get(event.event_id) == agent], apis=apis)
     return Waterfall([_row(plot, event, depth, start_ns, scale) for event, depth in _ordered(plot)], duration_ns)
 
 
