@@ -188,6 +188,10 @@ def canary(client: OpenAI, server: ModelServer) -> Any:
     def tool(said: str) -> dict[str, str]:
         raise ValueError(CANARY)
 
+    @agentops.record_tool(CANARY)
+    def repeated(said: str) -> str:
+        return said
+
     @agentops.track_agent(name=CANARY)
     class Agent:
         @agentops.record_action(CANARY)
@@ -198,6 +202,8 @@ def canary(client: OpenAI, server: ModelServer) -> Any:
             client.chat.completions.create(model=CANARY, messages=messages)
             with contextlib.suppress(ValueError):
                 tool(said)
+            for _ in range(3):
+                repeated(said)
             return CANARY
 
     Agent().act(CANARY)

@@ -148,6 +148,27 @@ def test_a_box_leads_to_what_its_agent_did(tab: Open, crew: Recorded) -> None:
     page.locator("a.row", has_text="edit issue").wait_for()
 
 
+def test_repeats_are_opened_where_they_stand(tab: Open, crew: Recorded) -> None:
+    """A click or the keyboard opens a fold; the URL says so, going back shuts it, and rows can be picked in it."""
+    watched = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}")
+    page, fold = watched.page, watched.page.locator("a.fold")
+    shut = page.locator("a.row").count()
+    assert fold.inner_text().split()[:2] == ["×5", "search_papers"]
+    fold.click()
+    page.locator("a.fold[aria-expanded=true]").wait_for()
+    assert page.locator("a.row").count() == shut + 5
+    page.keyboard.press("j")
+    page.locator("#pane h2", has_text="search_papers").wait_for()
+    assert [page.url.count(one) for one in ("open=", "event=")] == [1, 1]
+    page.goto(page.url)
+    assert page.locator("a.row").count() == shut + 5
+    page.evaluate("history.go(-2)")
+    page.locator("a.fold[aria-expanded=false]").wait_for()
+    fold.focus()
+    page.keyboard.press("Enter")
+    page.locator("a.fold[aria-expanded=true]:focus").wait_for()
+
+
 def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorded) -> None:
     """n and p over the errors, j and k over the rows; typing into a field is typing."""
     page = tab(f"{recorded.server.url}/sessions/{recorded.ids['failure']}").page

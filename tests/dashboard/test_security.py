@@ -39,6 +39,16 @@ def test_markup_in_an_event_is_text(recorded: Recorded) -> None:
     assert all(CANARY in page.words for page in pages)
 
 
+@pytest.mark.parametrize(
+    "query", ["open=all", urlencode({"agent": CANARY}), urlencode({"open": CANARY}), urlencode({"row": CANARY})]
+)
+def test_markup_in_a_view_is_text(recorded: Recorded, query: str) -> None:
+    """Folds have names of data, too, and what a URL asks for is in every link."""
+    page = recorded.session("canary", f"?{query}")
+    assert page.harmful() == []
+    assert len(page.all("a", "fold")) == 1
+
+
 def test_a_wrong_filter_cannot_smuggle_markup(recorded: Recorded) -> None:
     """What a URL says is shown as text as well."""
     page = recorded.read("/sessions?state=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E&cursor=%3Cscript%3E")

@@ -156,9 +156,9 @@ def test_any_id_has_a_page(nothing: Recorded, session_id: str) -> None:
 
 
 def test_long_sessions_come_in_pieces(nothing: Recorded) -> None:
-    """300 rows, then a link to the next; the page of an event is the one that holds its row."""
-    send(nothing.server, "long", 640)
-    first = nothing.read("/sessions/long")
+    """300 rows, the open fold among them, then a link to the next; the page of an event is the one that has its row."""
+    send(nothing.server, "long", 639)
+    first = nothing.read("/sessions/long?open=all")
     rest = nothing.read(first.links("more")[0])
     part = nothing.server.ask("GET", f"{rest.links('more')[-1]}&part=more").body.decode()
     last = Reading(part).all("a", "row")

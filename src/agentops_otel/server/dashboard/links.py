@@ -25,7 +25,7 @@ def sessions_url(**filters: Asked) -> str:
     return url("/sessions", **filters)
 
 
-def session_url(session_id: str, **asked: str | None) -> str:
+def session_url(session_id: str, **asked: Asked) -> str:
     """The page of a session; `asked` is its query."""
     return url(f"/sessions/{quote(session_id, safe='')}", **asked)
 

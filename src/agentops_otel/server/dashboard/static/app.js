@@ -62,9 +62,12 @@ function markPicked() {
 }
 
 function pick(link) {
-  const url = new URL(link.href);
-  const row = rowOf(url.searchParams.get("event"));
+  const eventId = new URL(link.href).searchParams.get("event");
+  const row = rowOf(eventId);
   if (!row) return false;
+  const url = new URL(location); // folds were perhaps opened since the link was made
+  url.searchParams.delete("row");
+  url.searchParams.set("event", eventId);
   history.pushState({}, "", url);
   markPicked();
   row.scrollIntoView({ block: "nearest" });
@@ -79,7 +82,7 @@ function pick(link) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a.row, a[data-pane]");
+  const link = event.target.closest("a.row:not(.fold), a[data-pane]");
   const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   if (link && plain && pick(link)) event.preventDefault();
 });
@@ -94,10 +97,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key in ERROR_KEYS) document.querySelector(`[data-error="${ERROR_KEYS[event.key]}"]`)?.click();
   if (event.key in KEYS) {
     const rows = [...document.querySelectorAll("a.row")];
-    const at = rows.findIndex((row) => row.hasAttribute("aria-current"));
+    const focused = rows.indexOf(document.activeElement);
+    const at = focused < 0 ? rows.findIndex((row) => row.hasAttribute("aria-current")) : focused;
     const row = rows[at < 0 ? 0 : at + KEYS[event.key]];
     row?.focus();
-    row?.click();
+    if (!row?.matches(".fold")) row?.click();
   }
 });
 

@@ -1,0 +1,146 @@
+"""The waterfall of a session: its rows, 300 at a time, and beside them the event that is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from fastapi import Request
+from markupsafe import Markup
+
+from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
+from agentops_otel.server.dashboard.conversation import pretty, turns_of
+from agentops_otel.server.dashboard.links import Asked, session_url
+from agentops_otel.server.dashboard.pages import html, live
+from agentops_otel.server.dashboard.view import View, number
+from agentops_otel.server.dashboard.waterfall import Waterfall, waterfall
+from agentops_otel.server.refusals import Refusal
+from agentops_otel.store.base import EventQuery, Store
+from agentops_otel.text.tree import event_name
+
+ROWS_AT_ONCE = 300
+
+MOST_AT_ONCE = 3000
+"""A script that has loaded more rows than these sees fewer once it opens a fold."""
+
+_SLIM = EventQuery(payloads=False)
+
+
+class Errors(NamedTuple):
+    """Where an event stands among the errors of its session: the ones before and after it, and its number, from 1."""
+
+    before: str | None
+    after: str | None
+    at: int | None
+    total: int
+
+
+class WaterfallPage:
+    """The waterfall as a request asks for it (`View`), and the parts of it that scripts ask for."""
+
+    def __init__(self, request: Request, store: Store, session: Session) -> None:
+        self._request = request
+        self._store = store
+        self._session = session
+        self._view = View.of(request.query_params)
+
+    def whole(self) -> Markup:
+        """Rows and pane."""
+        return html("waterfall.html", rows=self.rows(), pane=self.pane(), picked=self._view.event)
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def rows(self) -> Markup | None:
+        """The rows from `row=` on, or those around the event that is picked; live while all can be seen."""
+        view, plan = self._view, self._plan()
+        picked = plan.place_of(view.event) or 0
+        first = picked - picked % ROWS_AT_ONCE if view.row is None else view.row
+        apis = self._session.statistics.apis
+        content = html(
+            "waterfall_rows.html",
+            page=self._page_of(plan, first),
+            plan=plan,
+            before=self._url(row=str(max(0, first - ROWS_AT_ONCE))) if first else None,
+            apis=apis,
+            apis_url=self._url(apis=None if view.apis else "yes") if apis else None,
+            view=view,
+            all_url=self._url(agent=None),
+        )
+        goes_on = self._session.is_running and len(plan.rows) <= ROWS_AT_ONCE
+        return live(self._request, "rows", content, self._url(part="rows", event=view.event) if goes_on else None)
+
+    def more(self) -> Markup:
+        """Some rows alone."""
+        return self._page_of(self._plan(), self._view.row or 0)
+
+    def _page_of(self, plan: Waterfall, first: int) -> Markup:
+        count = number(self._request.query_params.get("count"), at_most=MOST_AT_ONCE)
+        more = first + max(ROWS_AT_ONCE, count or 0)
+        return html(
+            "waterfall_page.html",
+            rows=plan.rows[first:more],
+            more=self._url(row=str(more)) if more < len(plan.rows) else None,
+            left=len(plan.rows) - more,
+            url=self._url,
+            view=self._view,
+        )
+
+    def _plan(self) -> Waterfall:
+        """Every row. Errors come with their words, all else without its large fields."""
+        known = [event for event in self._events(_SLIM) if not isinstance(event, Failure)]
+        return waterfall([*known, *self._errors()], self._view)
+
+    # --- one event -----------------------------------------------------------------------------------------------
+
+    def pane(self) -> Markup:
+        """What is known of the event that is picked, and the way to the errors."""
+        picked, errors = self._view.event, self._errors()
+        if not picked:
+            return html("pane_empty.html", errors=[(error, event_name(error)) for error in errors[:20]], url=self._url)
+        event = next(self._events(EventQuery(event_id=picked)), None)
+        if event is None:
+            raise Refusal(404, f"There is no event {picked!r} in this session.", "unknown_event")
+        met = [one for one in errors if picked in (one.event_id, one.trigger_event_id)]
+        return html(
+            "pane.html",
+            event=event,
+            name=event_name(event),
+            session=self._session,
+            met=met,
+            around=_around(errors, event, met[0] if met else None),
+            url=self._url,
+            asked=turns_of(event.prompt, "user") if isinstance(event, LLMCall) else [],
+            answered=turns_of(event.completion, "assistant") if isinstance(event, LLMCall) else [],
+            buckets=_buckets(event),
+            raw=pretty(to_json(event)),
+        )
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def _url(self, **asked: Asked) -> str:
+        return session_url(self._session.session_id, **{**self._view.kept, **asked})
+
+    def _errors(self) -> list[Failure]:
+        found = self._events(EventQuery(types=("errors",)))
+        return [event for event in found if isinstance(event, Failure)]
+
+    def _events(self, query: EventQuery) -> Iterator[Event]:
+        return self._store.events(self._session.project_id, self._session.session_id, query)
+
+
+def _around(errors: Sequence[Event], event: Event, met: Failure | None) -> Errors:
+    """The errors before and after an event, in the order of time."""
+    ids = [error.event_id for error in errors]
+    if met is not None:
+        at = ids.index(met.event_id)
+        return Errors(ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None, at + 1, len(ids))
+    earlier = sum(error.init_timestamp <= event.init_timestamp for error in errors)
+    return Errors(ids[earlier - 1] if earlier else None, ids[earlier] if earlier < len(ids) else None, None, len(ids))
+
+
+def _buckets(event: Event) -> list[tuple[str, int]]:
+    """The tokens of a call by bucket, in words; those nobody knows are left out."""
+    if not isinstance(event, LLMCall):
+        return []
+    known = [(name, getattr(event.usage, name)) for name in USAGE_BUCKETS]
+    return [(name.replace("_", " "), count) for name, count in known if count is not None]
