@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agentops_otel.facts import EventFact, SessionFacts
-from agentops_otel.fold import in_session, join, moved
+from agentops_otel.fold import join, moved
 from agentops_otel.store.sqlite import appending, sessions
 from agentops_otel.store.sqlite.appending import Batch
 from agentops_otel.store.sqlite.rows import event_of
@@ -50,11 +50,7 @@ def _name(db: sqlite3.Connection, project_id: str, trace: str, session_id: str) 
 
 
 def _renamed(batch: Batch, session_id: str) -> Batch:
-    return replace(
-        batch,
-        facts=moved(batch.facts, session_id),
-        events=[replace(fact, event=in_session(fact.event, session_id)) for fact in batch.events],
-    )
+    return replace(batch, facts=moved(batch.facts, session_id))
 
 
 def _move(db: sqlite3.Connection, project_id: str, trace: str, session_id: str) -> None:

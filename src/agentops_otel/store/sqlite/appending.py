@@ -8,25 +8,41 @@ from dataclasses import dataclass, field, replace
 
 from agentops_otel.facts import EventFact, Fact, ProcessFacts, SessionFacts
 from agentops_otel.fold import join, join_all, survivor, traces
-from agentops_otel.records import EVENT_CLASSES, Event, LLMCall, Statistics, total
+from agentops_otel.records import EVENT_CLASSES, Event, EventType, LLMCall, Statistics, total
 from agentops_otel.store.base import Appended, model_of
 from agentops_otel.store.sqlite import search, segments, sessions
-from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of
-from agentops_otel.store.sqlite.segments import Bodies, Packed, packed
+from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of, whole_row
+from agentops_otel.store.sqlite.segments import Bodies, Packed, lines_of, packed
 from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, marks
 
 SELECT_EVENT = f"SELECT e.revision, e.payload, e.line, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
 """An event from `events e`, and where its body is."""
 
 
+Sums = tuple[Statistics, "dict[str, Statistics]"]
+"""What events add up to, all of them and by model."""
+
+
 @dataclass
 class Batch:
-    """What one append says of one session. The three lists go together: events, their rows and their bodies."""
+    """What one append says of one session, encoded: nothing in it is an event any more, so that another process may
+    make it. `kinds`, `revisions`, `rows` and the places of `bodies` go together, one for each event; `sums` is what
+    they add up to, all of them and by model."""
 
     facts: SessionFacts
-    events: list[EventFact]
-    rows: list[Row]
+    kinds: Sequence[EventType]
+    revisions: Sequence[int]
+    rows: Sequence[Row]
     bodies: Packed
+    sums: Sums
+
+    def event(self, number: int) -> EventFact:
+        """One of the events, decoded again."""
+        segment, line = self.bodies.places[number]
+        body = lines_of(self.bodies.segments[segment])[line]
+        kind = self.kinds[number]
+        values = whole_row(EVENT_CLASSES[kind], self.rows[number])
+        return EventFact(event_of(self.facts.session_id, kind, values, body), self.revisions[number])
 
 
 def prepare(facts: Iterable[Fact]) -> list[Batch]:
@@ -50,8 +66,15 @@ def batch_of(facts: SessionFacts, events: Sequence[EventFact]) -> Batch:
         event_id = fact.event.event_id
         other = survivors.get(event_id)
         survivors[event_id] = fact if other is None else survivor(other, fact)
-    kept = list(survivors.values())
-    return Batch(facts, kept, [row_of(fact.event) for fact in kept], packed(body_of(fact.event) for fact in kept))
+    kept = [fact.event for fact in survivors.values()]
+    return Batch(
+        facts,
+        kinds=[event.event_type for event in kept],
+        revisions=[fact.revision for fact in survivors.values()],
+        rows=list(map(row_of, kept)),
+        bodies=packed(map(body_of, kept)),
+        sums=sums_of(kept),
+    )
 
 
 def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
@@ -59,12 +82,10 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
     session_id = batch.facts.session_id
     known = sessions.known_session(db, project_id, session_id)
     before = known or sessions.insert(db, project_id, session_id)
-    changes = _Changes()
-    done = _write_events(db, before.key, batch, changes)
-    statistics, by_model = changes.sums()
+    done, (statistics, by_model) = _write_events(db, before.key, batch)
     slim, environments = _apart(batch.facts)
     after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + statistics)
-    if changes.came and _may_have_twins(after):
+    if (done.new or done.replaced) and _may_have_twins(after):
         after = after._replace(twins=UNSETTLED if before.twins in (0, UNSETTLED) else UNSETTLED_AGAIN)
     sessions.update(db, after)
     sessions.put_tags(db, project_id, before, after)
@@ -105,7 +126,7 @@ class _Changes:
     came: list[Event] = field(default_factory=list)
     gone: list[Event] = field(default_factory=list)
 
-    def sums(self) -> tuple[Statistics, dict[str, Statistics]]:
+    def sums(self) -> Sums:
         """The change of the session's statistics, and of its sums by model."""
         whole, by_model = sums_of(self.came)
         minus, minus_by_model = sums_of(self.gone)
@@ -114,7 +135,7 @@ class _Changes:
         return whole - minus, by_model
 
 
-def sums_of(events: Iterable[Event]) -> tuple[Statistics, dict[str, Statistics]]:
+def sums_of(events: Iterable[Event]) -> Sums:
     """What events add up to, all of them and by model."""
     groups = {model: Statistics.of(*group) for model, group in _by_model(events).items()}
     return total(groups.values()), {model: sums for model, sums in groups.items() if model is not None}
@@ -135,42 +156,45 @@ def _insert_event(cls: type[Event]) -> str:
     )
 
 
-_INSERT_EVENT = {cls: _insert_event(cls) for cls in EVENT_CLASSES.values()}
+_INSERT_EVENT = {event_type: _insert_event(cls) for event_type, cls in EVENT_CLASSES.items()}
 
 
-def _write_events(db: sqlite3.Connection, session: int, batch: Batch, changes: _Changes) -> Appended:
+def _write_events(db: sqlite3.Connection, session: int, batch: Batch) -> tuple[Appended, Sums]:
     """Insert the events that are new; let the others replace what is stored where the fold says so.
 
     All bodies get the next keys. An event whose stored row has an older key was there before.
     """
-    if not batch.events:
-        return Appended(0, 0)
+    if not batch.rows:
+        return Appended(0, 0), (Statistics(), {})
     first = segments.next_key(db)
-    by_kind: dict[type[Event], list[Row]] = {}
-    everything = zip(batch.events, batch.rows, batch.bodies.places, strict=True)
-    for fact, row, (segment, line) in everything:
-        by_kind.setdefault(type(fact.event), []).append((session, first + segment, line, fact.revision, *row))
-    new = sum(db.executemany(_INSERT_EVENT[cls], rows).rowcount for cls, rows in by_kind.items())
-    if new == len(batch.events):
+    rows = [
+        (session, first + segment, line, revision, *row)
+        for (segment, line), revision, row in zip(batch.bodies.places, batch.revisions, batch.rows, strict=True)
+    ]
+    by_kind: dict[EventType, list[Row]] = {}
+    for kind, row in zip(batch.kinds, rows, strict=True):
+        by_kind.setdefault(kind, []).append(row)
+    new = sum(db.executemany(_INSERT_EVENT[kind], some).rowcount for kind, some in by_kind.items())
+    if new == len(rows):
         segments.insert(db, session, first, batch.bodies)
-        changes.came = [fact.event for fact in batch.events]
-        return Appended(new, 0)
-    came = _write_mixed(db, session, batch, first, changes)
+        return Appended(new, 0), batch.sums
+    changes = _Changes()
+    came = _write_mixed(db, rows, batch, first, changes)
     segments.insert_some(db, session, first, batch.bodies, came)
-    return Appended(new, len(came) - new)
+    return Appended(new, len(came) - new), changes.sums()
 
 
-def _write_mixed(db: sqlite3.Connection, session: int, batch: Batch, first: int, changes: _Changes) -> list[int]:
+def _write_mixed(db: sqlite3.Connection, rows: Sequence[Row], batch: Batch, first: int, changes: _Changes) -> list[int]:
     """The rest of `_write_events` where some were there before; the numbers of those that came, new or revised."""
     came: list[int] = []
-    for number, (fact, row) in enumerate(zip(batch.events, batch.rows, strict=True)):
-        segment, line = batch.bodies.places[number]
-        where = (session, fact.event.event_id)
+    for number, row in enumerate(rows):
+        fact = batch.event(number)
+        where = (row[0], fact.event.event_id)
         sql = "SELECT payload FROM events INDEXED BY events_by_id WHERE session = ? AND event_id = ?"
         if db.execute(sql, where).fetchone()[0] >= first:
             changes.came.append(fact.event)
             came.append(number)
-        elif _revise(db, where, fact, (session, first + segment, line, fact.revision, *row), changes):
+        elif _revise(db, where, fact, row, changes):
             came.append(number)
     return came
 
@@ -185,7 +209,7 @@ def _revise(db: sqlite3.Connection, where: tuple[int, str], fact: EventFact, row
         return False
     db.execute("DELETE FROM events WHERE session = ? AND event_id = ?", where)
     erase(db, where[0], key, line)
-    db.execute(_INSERT_EVENT[type(fact.event)], row)
+    db.execute(_INSERT_EVENT[fact.event.event_type], row)
     changes.gone.append(old.event)
     changes.came.append(fact.event)
     return True

@@ -116,6 +116,12 @@ def _digest(details: Json) -> str | None:
     return hashlib.blake2b(details.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+def whole_row(cls: type[Event], row: Row) -> Row:
+    """What `row_of` made, in the order that `event_of` takes."""
+    known = dict(zip(columns_of(cls), row, strict=True))
+    return tuple(known.get(column) for column in ALL_COLUMNS)
+
+
 def event_of(session_id: str, event_type: str, values: Row, body: bytes | None) -> Event:
     """The event that `row_of` and `body_of` took apart; `values` in the order of `ALL_COLUMNS`. Without a body the
     large fields have their defaults."""
