@@ -163,13 +163,14 @@ def _merge(into: Reading, other: Reading) -> None:
     known, said = vars(into), vars(other)
     if into.usage is not None and other.usage is not None and _same_totals(into.usage, other.usage):
         said["usage"] = known["usage"] = max(into.usage, other.usage, key=_details)
-    for name, value in said.items():
-        if value is not None and known.get(name) is None:
-            known[name] = value
-    into.marks += other.marks
-    contested = {name for name, value in known.items() if value is not said.get(name) and value != said.get(name)}
-    taken = {attribute: name for attribute, name in other.consumed.items() if name not in contested}
-    into.consumed = {**taken, **into.consumed}
+    kept = {name: value for name, value in known.items() if value is not None}
+    kept["marks"] = into.marks + other.marks
+    contested = {name for name, value in kept.items() if value != said.get(name)}
+    taken = other.consumed
+    if not contested.isdisjoint(taken.values()):
+        taken = {attribute: name for attribute, name in taken.items() if name not in contested}
+    kept["consumed"] = {**taken, **into.consumed}
+    known.update({**said, **kept})
 
 
 def _same_totals(a: Usage, b: Usage) -> bool:

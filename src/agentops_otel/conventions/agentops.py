@@ -89,20 +89,19 @@ class AgentOpsDialect:
 
     def read(self, span: FlatSpan) -> Reading:
         """The session id and agent; session facts of markers and roots; the event fields we write."""
-        attributes = span.attributes
+        attributes, ours = span.attributes, _ours_of(span.attributes)
         reading = Reading(
+            dict.fromkeys(ours.names, ""),
             session_id=text(attributes.get(SESSION_ID)),
             agent_id=text(attributes.get(AGENT_ID)),
             agent_name=text(attributes.get(AGENT_NAME)),
         )
+        if ours.are_stamps:
+            return reading
         kind = attributes.get(SPAN_KIND)
         if kind in (KIND_SESSION, KIND_MARKER):
             reading.kind = "session" if kind == KIND_SESSION else "marker"
             reading.session = _session_facts(span, reading)
-        ours = _ours_of(attributes)
-        reading.consumed = dict.fromkeys(ours.names, "")
-        if ours.are_stamps:
-            return reading
         _read_event(attributes, reading)
         if reading.usage is not None:
             totals = genai.totals_of(reading.usage)
