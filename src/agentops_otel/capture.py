@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from agentops_otel.facts import EventFact, Fact, SessionFacts
+from agentops_otel.facts import Fact, SessionFacts
 from agentops_otel.privacy import Policy
 from agentops_otel.records import Action, ApiCall, Event, Failure, Json, LLMCall, ToolCall
-from agentops_otel.values import is_cut
+from agentops_otel.values import holds_cut
 
 CONTENT = frozenset({"params", "returns", "prompt", "completion", "logs", "details", "screenshot", "target"})
 """Fields of events that hold content."""
@@ -46,27 +46,28 @@ def without_content(event: Event) -> Event:
 
 def facts_as(policy: Policy, facts: list[Fact]) -> list[Fact]:
     """Facts as they may be kept."""
-    if not policy.captures:
-        return [
-            replace(fact, event=without_content(fact.event)) if isinstance(fact, EventFact) else fact for fact in facts
-        ]
-    return [
-        replace(fact, event=event_as(policy, fact.event)) if isinstance(fact, EventFact) else _session_as(policy, fact)
-        for fact in facts
-    ]
+    return [_fact_as(policy, fact) for fact in facts]
+
+
+def _fact_as(policy: Policy, fact: Fact) -> Fact:
+    if isinstance(fact, SessionFacts):
+        return _session_as(policy, fact)
+    event = event_as(policy, fact.event)
+    return fact if event is fact.event else replace(fact, event=event)
 
 
 def event_as(policy: Policy, event: Event) -> Event:
-    """An event as it may be kept; one of which a text was cut short says so."""
+    """An event as it may be kept; one of which the policy has cut a text short says so."""
     if not policy.captures:
         return without_content(event)
-    said = {name: value for name in _TEXTS[event.event_type] if (value := getattr(event, name)) is not None}
+    known, looked_at = vars(event), object if policy.changes else list  # only messages hold blobs
+    said = {name: value for name in _TEXTS[event.event_type] if isinstance(value := known[name], looked_at)}
     kept = {name: policy.value(value) for name, value in said.items()}
     changed: dict[str, Any] = {name: value for name, value in kept.items() if value is not said[name]}
     if policy.changes:
         changed["extra"] = _extra_as(policy, event.extra)
-    if not event.truncated and any(map(_has_cut, kept.values())):
-        changed["truncated"] = True
+        if not event.truncated and any(map(holds_cut, kept.values())):
+            changed["truncated"] = True
     return replace(event, **changed) if changed else event
 
 
@@ -81,9 +82,9 @@ def _extra_as(policy: Policy, extra: Any) -> dict[str, Json]:
     return out
 
 
-def _session_as(policy: Policy, facts: Fact) -> Fact:
+def _session_as(policy: Policy, facts: SessionFacts) -> SessionFacts:
     """What people write in a session: the reason of its end, its tags, the names of its agents."""
-    if not policy.changes or not isinstance(facts, SessionFacts):
+    if not policy.changes:
         return facts
 
     def each(texts: Iterable[str]) -> tuple[str, ...]:
@@ -97,15 +98,6 @@ def _session_as(policy: Policy, facts: Fact) -> Fact:
         tags_added=frozenset((stamp, each(tags)) for stamp, tags in facts.tags_added),
         agents={agent: (stamp, policy.text(name)) for agent, (stamp, name) in facts.agents.items()},
     )
-
-
-def _has_cut(value: Any) -> bool:
-    """Whether any text in a value was cut short."""
-    if isinstance(value, str):
-        return is_cut(value)
-    if isinstance(value, dict):
-        return any(map(_has_cut, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_has_cut, value))
 
 
 def _numbers(params: Json) -> Json:

@@ -115,7 +115,7 @@ class Policy:
 
 
 def _is_blob(part: Any) -> bool:
-    return isinstance(part, Mapping) and part.get("type") == "blob"
+    return isinstance(part, dict) and part.get("type") == "blob"
 
 
 def _has_blobs(message: Any) -> bool:

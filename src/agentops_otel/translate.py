@@ -50,6 +50,7 @@ from agentops_otel.spans import (
     FlatSpan,
     SpanEvent,
 )
+from agentops_otel.values import holds_cut
 
 Pricer = Callable[[LLMCall], LLMCall]
 """Gives a model call without a cost its cost, where a price is known."""
@@ -136,8 +137,9 @@ def _read(span: FlatSpan, logs: Sequence[FlatLog]) -> Reading:
     if merged is None:
         merged = Reading()
     for sentence in damaged.noted():
-        merged.marks.append(sentence)
-        if sentence == damaged.CUT:
+        if sentence != damaged.SHORTENED:
+            merged.marks.append(sentence)
+        if sentence != damaged.REPR:
             merged.truncated = True
     _leave_other_words(span, merged)
     return merged
@@ -351,6 +353,8 @@ def _met(
     said = caught.attributes
     error_type = text(said.get(EXCEPTION_TYPE)) or text(span.attributes.get(ERROR_TYPE))
     read = reading or Reading()
+    details = text(said.get(EXCEPTION_MESSAGE)) or text(span.status_message) or read.details
+    logs = text(said.get(EXCEPTION_STACKTRACE))
     return Failure(
         event_id=event_id_of(span.trace_id, span.span_id, f"error {nth}"),
         session_id=session_id,
@@ -362,8 +366,9 @@ def _met(
         agent_name=trigger.agent_name if trigger is not None else None,
         error_type=error_type,
         code=read.code,
-        details=text(said.get(EXCEPTION_MESSAGE)) or text(span.status_message) or read.details,
-        logs=text(said.get(EXCEPTION_STACKTRACE)),
+        details=details,
+        logs=logs,
+        truncated=holds_cut([details, logs]),
         trigger_event_id=trigger.event_id if trigger is not None else None,
         trigger_event_type=trigger.event_type if trigger is not None else None,
     )

@@ -72,16 +72,29 @@ def loads(text: Any) -> Json:
         return text
 
 
+CUT_MARK = " characters]"
+"""What every text that was cut short ends with."""
+
+
 def cut(text: str, max_text: int = MAX_TEXT) -> str:
     """`text`, cut to `max_text` characters with a mark that tells its full length."""
     if len(text) <= max_text or (len(text) <= max_text + 40 and is_cut(text)):
         return text
-    return f"{text[:max_text]}… [{len(text)} characters]"
+    return f"{text[:max_text]}… [{len(text)}{CUT_MARK}"
 
 
 def is_cut(text: str) -> bool:
     """Whether `cut` shortened this text."""
-    return text.endswith(" characters]") and "… [" in text[-40:]
+    return text.endswith(CUT_MARK) and "… [" in text[-40:]
+
+
+def holds_cut(value: Any) -> bool:
+    """Whether any text in a JSON value was cut short."""
+    if isinstance(value, str):
+        return is_cut(value)
+    if isinstance(value, dict):
+        return any(map(holds_cut, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(holds_cut, value))
 
 
 class _Carrier:

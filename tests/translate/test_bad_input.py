@@ -11,9 +11,10 @@ import pytest
 
 from agentops_otel.conventions.belonging import belonging
 from agentops_otel.errors import DecodeError
+from agentops_otel.facts import EventFact
 from agentops_otel.otlp import decode_traces, encode_traces
 from agentops_otel.records import Event, to_json
-from agentops_otel.spans import FlatSpan
+from agentops_otel.spans import FlatSpan, SpanEvent
 from agentops_otel.store import open_store
 from agentops_otel.store.base import DEFAULT_PROJECT, EventQuery, SessionQuery
 from agentops_otel.text import event_tree
@@ -90,6 +91,39 @@ def test_what_is_wrong_is_marked() -> None:
     assert (dropped.truncated, dropped.extra["otel"]["dropped_attributes"]) == (True, 7)
     assert late.extra["otel"]["times"] == [str(YEAR_2500), str(YEAR_2500)]
     assert backwards.extra["otel"]["times"] == [str(NOON), str(NOON - HOUR)]
+
+
+CUT = f"{'p' * 40}… [90000 characters]"
+MESSAGES = [{"role": "user", "parts": [{"type": "text", "content": CUT}]}]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_told"),
+    [
+        ({"gen_ai.input.messages": json.dumps(MESSAGES)}, True),
+        ({"gen_ai.input.messages": json.dumps(MESSAGES, ensure_ascii=False)}, True),
+        ({"gen_ai.input.messages": MESSAGES}, True),
+        ({"gen_ai.input.messages": CUT}, True),
+        ({"gen_ai.input.messages": "p" * 2_000_000}, True),
+        ({"gen_ai.output.messages": json.dumps([{"role": "assistant", "content": "it has [12 characters]"}])}, False),
+        ({"gen_ai.output.messages": json.dumps([{"role": "assistant", "content": f"{CUT}, he said…"}])}, False),
+    ],
+    ids=["escaped", "plain", "nested", "text", "too long", "only alike", "quoted"],
+)
+def test_text_that_was_cut_short_is_told(said, is_told):
+    """By whoever sent it, or here because nothing so long is kept; a call beside it is not meant."""
+    facts = [*translate(span(1, attributes=chat(**said))), *translate(span(2, attributes=chat()))]
+    assert [fact.event.truncated for fact in facts if isinstance(fact, EventFact)] == [is_told, False]
+
+
+def test_message_of_an_exception_that_was_cut_short_is_told():
+    """The error is marked; the step that failed has lost nothing."""
+    caught = SpanEvent("exception", NOON, {"exception.type": "ValueError", "exception.message": CUT})
+    facts = translate(span(1, events=[caught], status_code=2))
+    assert [(fact.event.event_type, fact.event.truncated) for fact in facts if isinstance(fact, EventFact)] == [
+        ("actions", False),
+        ("errors", True),
+    ]
 
 
 def test_a_body_that_is_no_utf8_is_refused_and_not_more() -> None:

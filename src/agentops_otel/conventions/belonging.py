@@ -21,14 +21,14 @@ def belonging(spans: Iterable[FlatSpan]) -> list[FlatSpan]:
     its own session, as `translate` has it.
     """
     known = list(spans)
-    named = {_key(span): span.session_id or session_named_by(span.attributes) for span in known}
+    said = [span.session_id or session_named_by(span.attributes) for span in known]
+    if None not in said or not any(said):
+        return known
+    named = {_key(span): session_id for span, session_id in zip(known, said, strict=True)}
     by_trace: dict[str, set[str]] = defaultdict(set)
-    for span in known:
-        session_id = named[_key(span)]
+    for span, session_id in zip(known, said, strict=True):
         if session_id is not None:
             by_trace[span.trace_id].add(session_id)
-    if not by_trace:
-        return known
     parents = {_key(span): f"{span.trace_id}:{span.parent_span_id}" for span in known}
     return [
         span if named[_key(span)] is not None else _stamped(span, _of_ancestor(span, named, parents), by_trace)

@@ -13,6 +13,7 @@ from agentops_otel.records import Json
 from agentops_otel.values import MAX_DEPTH, MAX_TEXT, is_cut
 
 CUT = "a JSON text was cut short; what came before the cut was read"
+SHORTENED = "a text was cut short, and ends with a mark that says so"
 REPR = "a value came as Python shows it, not as JSON"
 
 _LONGEST = MAX_TEXT + 100

@@ -67,12 +67,16 @@ def _speakers(names: tuple[str, ...]) -> tuple[Dialect, ...]:
 
 def session_named_by(attributes: Mapping[str, AnyValue]) -> str | None:
     """The session that attributes name in any vocabulary, the most believed first; None where they name none."""
-    for name, read in _SESSION_NAMES:
-        if name in attributes:
-            session_id = read(attributes[name])
-            if session_id is not None:
-                return str(session_id)
+    for name, read in _session_names_in(attributes):
+        session_id = read(attributes[name])
+        if session_id is not None:
+            return str(session_id)
     return None
+
+
+@by_shape
+def _session_names_in(names: tuple[str, ...]) -> tuple[tuple[str, Reader], ...]:
+    return tuple((name, read) for name, read in _SESSION_NAMES if name in names)
 
 
 def _names_of(field: str) -> Iterator[tuple[str, Reader]]:

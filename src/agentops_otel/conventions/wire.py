@@ -18,7 +18,7 @@ from agentops_otel.conventions.reading import Reading
 from agentops_otel.conventions.usage import Place, count, disjoint, dollars
 from agentops_otel.records import Json
 from agentops_otel.spans import AnyValue
-from agentops_otel.values import MAX_DEPTH, MAX_TEXT, carried
+from agentops_otel.values import CUT_MARK, MAX_DEPTH, MAX_TEXT, carried, holds_cut
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ BIGGEST = 2**63 - 1
 def text(value: AnyValue) -> str | None:
     """A text that is not empty."""
     if type(value) is str and value:
-        return value if value.isascii() and len(value) <= MAX_TEXT else str(carried(value))
+        return value if value.isascii() and len(value) <= MAX_TEXT else str(_carried(value))
     return None
 
 
@@ -77,7 +77,7 @@ def texts(value: AnyValue) -> tuple[str, ...] | None:
     if type(value) is str:
         value = parsed(value) if value[:1] == "[" else value
         if type(value) is str:
-            return (str(carried(value)),) if value else None
+            return (str(_carried(value)),) if value else None
     if type(value) not in (list, tuple):
         return None
     found = tuple(one for one in map(text, value) if one is not None)
@@ -94,12 +94,12 @@ def plain(value: AnyValue) -> Json:
     """The value itself as JSON; text stays text."""
     kind = type(value)
     if kind is str:
-        return value if value.isascii() and len(value) <= MAX_TEXT else carried(value)
+        return value if value.isascii() and len(value) <= MAX_TEXT else _carried(value)
     if kind is int:
-        return value if -BIGGEST <= value <= BIGGEST else carried(value)
+        return value if -BIGGEST <= value <= BIGGEST else _carried(value)
     if kind is bool or value is None or (kind is float and -math.inf < value < math.inf):
         return value
-    return carried(value)
+    return _carried(value)
 
 
 def parsed(value: AnyValue) -> Json:
@@ -125,7 +125,7 @@ def loaded(value: AnyValue) -> Json:
 def _damaged(source: str) -> Json:
     """What can be read of a text that begins as JSON and is none, with a note; else the text."""
     if source[:1] not in ("[", "{"):
-        return carried(source)
+        return _carried(source)
     whole = damaged.completed(source)
     if whole is not None:
         with suppress(ValueError, RecursionError):
@@ -135,9 +135,9 @@ def _damaged(source: str) -> Json:
                 return value
     shown = damaged.python_value(source)
     if not isinstance(shown, (list, dict)) or not shown:
-        return carried(source)
+        return _carried(source)
     damaged.note(damaged.REPR)
-    return carried(shown)
+    return _carried(shown)
 
 
 _JSON_STARTS = frozenset('[{"')
@@ -150,19 +150,29 @@ def _loads(source: str) -> Json:
         end = -1
     if end != len(source):
         value = _DECODER.decode(source)
-    if type(value) is str or not _is_plain(source):
-        return carried(value)
+    if type(value) is str or source.count("[") + source.count("{") >= MAX_DEPTH:
+        return _carried(value)
+    if source.isascii() and "\\u" not in source:
+        return value
+    if "\\ud" in source or not _is_utf8(source):  # lone surrogates cannot be written again
+        return _carried(value)
+    if CUT_MARK in source:
+        _note_cuts(value)
     return value
 
 
-def _is_plain(source: str) -> bool:
-    """Whether what this JSON text says can be written again: no lone surrogates, not nested beyond measure."""
-    return "\\ud" not in source and source.count("[") + source.count("{") < MAX_DEPTH and _is_utf8(source)
+def _carried(value: AnyValue) -> Json:
+    """A value as JSON, with a note if a text in it is cut short, be it here or by whoever sent it."""
+    return _note_cuts(carried(value))
+
+
+def _note_cuts(value: Json) -> Json:
+    if holds_cut(value):
+        damaged.note(damaged.SHORTENED)
+    return value
 
 
 def _is_utf8(source: str) -> bool:
-    if source.isascii():
-        return True
     try:
         source.encode()
     except UnicodeEncodeError:
