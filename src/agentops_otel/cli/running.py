@@ -93,6 +93,7 @@ def _end(room: Runtime, session: Session, code: int) -> None:
     """End the session by the exit code, unless the program has ended it, or failed in it."""
     from agentops_otel import runtime
 
+    session.flush()  # else a short program that has said goodbye is all that is known of the session
     record = room.record_of(session.key)
     if record is None or record.end_timestamp is None:
         failure = f"Signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
