@@ -39,8 +39,12 @@ class Account(Protocol):
         """Let a call begin, or raise BudgetExceeded, or what the user's own function raises."""
         ...
 
-    def done(self, flight: object) -> None:
-        """A call that was let through has ended, and its span has been noted."""
+    def departed(self, flight: object, span: Any) -> None:
+        """A call that was let through has this span."""
+        ...
+
+    def done(self, flight: object, span: Any) -> None:
+        """A call that was let through has ended; its span, if it had one, has been noted, if it is recorded."""
         ...
 
     def note(self, span: Any) -> None:

@@ -1,9 +1,10 @@
 """Ledger: what a session may cost, has cost, and whether one more call may begin.
 
 What a session has cost is what the store holds, of all its processes, and what this process has not stored yet. That
-sum is never too low: an event that repeats another is counted until the store has settled which of the two counts. So
-a call whose sum is within the budget is let through at once. Where the sum is beyond it, or what is not stored yet is
-more than a tenth of what is left, the check waits for the exporter, reads the exact cost, and decides by that.
+sum is never too low: an event that repeats another is counted until the store has settled which of the two counts, and
+one that is stored while the sum is made may be counted twice. So a call whose sum is within the budget is let through
+at once. Where the sum is beyond it, or what is not stored yet is more than a tenth of what is left, the check waits for
+the exporter, reads the exact cost of a moment at which nothing ended, and decides by that.
 
 A call is refused once the cost that is recorded has reached the budget. What is under way then goes on; `reserve`
 counts each such call at that price until it has ended.
@@ -28,6 +29,9 @@ Unpriced = Literal["allow", "refuse"] | Decimal
 
 NEAR = 10
 """What this process has not stored yet may be this part of what is left; beyond it, others must be able to see it."""
+
+MOST_LOOKS = 50
+"""How often the exact cost is looked up while calls of other threads end; after that it may be told too high."""
 
 MOST_UNSTORED = 1000
 """Spans that wait to be stored are kept up to this many; more are priced at once, so that they can be let go."""
@@ -57,6 +61,13 @@ def terms_of(usd: Any, on_exceed: Any, unpriced: Any, reserve: Any) -> Terms:
         return Terms(max_cost, on_exceed, read_option("max_cost_unpriced", unpriced), at_least or Decimal(0))
     except ConfigurationError as error:
         raise InvalidValueError(f"budget: {error}") from None
+
+
+class _Standing(NamedTuple):
+    """What was spent, and the US dollars that are reserved for what is under way."""
+
+    spent: Spent
+    reserved: Decimal
 
 
 class Books(Protocol):
@@ -123,8 +134,12 @@ class Ledger:
     def forked(self) -> None:
         """This is a forked child: what the parent has not stored yet, the parent stores."""
         self._lock = threading.RLock()
-        self._unstored: dict[tuple[int, int], Any] = {}
+        self._moving = threading.RLock()
+        """Held for moments: a call is under way, not stored yet, or stored, and never none or two of these."""
+        self._unstored: dict[_Key, Any] = {}
         self._under_way: set[int] = set()
+        self._flights: dict[_Key, int] = {}
+        self._ended = 0
 
     def variables(self) -> dict[str, str]:
         """The environment variables that give a child process the same budget."""
@@ -135,50 +150,67 @@ class Ledger:
 
     def note(self, span: Any) -> None:
         """A span of the session has ended here and is about to be stored."""
-        self._unstored[_key(span)] = span
+        key = _key(span)
+        with self._moving:
+            self._unstored[key] = span
+            self._under_way.discard(self._flights.pop(key, 0))
+            self._ended += 1
         if len(self._unstored) > MOST_UNSTORED:
-            self._price_unstored()
+            self._unstored_cost()
 
     def stored(self, spans: Sequence[Any], by: object) -> None:
         """An exporter has stored these spans, on its thread."""
         if not self._books.stores_with(by):
             return
-        for span in spans:
-            noted = self._unstored.pop(_key(span), None)
-            if noted is not None and self._books.spent(self.session.key) is None:
-                self._stored_here += noted if isinstance(noted, Spent) else self._books.spent_by(noted)
+        for key in map(_key, spans):
+            noted = self._unstored.get(key)
+            if noted is None:
+                continue
+            told = Spent() if self._books.spent(self.session.key) is not None else self._cost_of(noted)
+            with self._moving:
+                self._unstored.pop(key, None)
+                self._stored_here += told
 
-    def _price_unstored(self) -> Spent:
+    def _cost_of(self, noted: Any) -> Spent:
+        return noted if isinstance(noted, Spent) else self._books.spent_by(noted)
+
+    def _unstored_cost(self) -> Spent:
         """What is not stored yet has cost. What costs nothing is forgotten."""
         whole = Spent()
         for key, noted in list(self._unstored.items()):
-            spent = noted if isinstance(noted, Spent) else self._books.spent_by(noted)
+            spent = self._cost_of(noted)
             whole += spent
-            if key in self._unstored:  # else it was stored meanwhile, and is counted twice: too much, never too little
-                self._unstored[key] = spent
-                if not spent:
-                    self._unstored.pop(key, None)
+            with self._moving:
+                if key in self._unstored:
+                    self._unstored[key] = spent
+                    if not spent:
+                        self._unstored.pop(key)
         return whole
 
-    def _spent(self) -> Spent:
-        """What the session has cost: quickly where that is clearly within the budget, else exactly."""
-        unstored, stored = self._price_unstored(), self._books.spent(self.session.key)
+    def _standing(self) -> _Standing:
+        """What the session has cost, and what is under way: quickly where that is clearly within the budget, else
+        exactly."""
+        under_way = len(self._under_way)  # first: what ends from now on is counted twice, and not never
+        unstored, stored = self._unstored_cost(), self._books.spent(self.session.key)
         if stored is not None:
-            left = self.terms.usd - self.terms.counted(stored + unstored) - self._reserved()
-            if left > NEAR * self.terms.counted(unstored) and not self._is_beyond(stored + unstored):
-                return stored + unstored
-        self.session.flush()
-        unstored = self._price_unstored()
-        stored = self._books.spent_exactly(self.session.key)
-        return unstored + (self._stored_here if stored is None else stored)
+            quick = _Standing(stored + unstored, under_way * self.terms.reserve)
+            left = self.terms.usd - self.terms.counted(quick.spent) - quick.reserved
+            if left > NEAR * self.terms.counted(unstored) and not self._is_beyond(quick):
+                return quick
+        for _ in range(MOST_LOOKS):
+            flushed = self.session.flush()
+            with self._moving:
+                under_way, ended = len(self._under_way), self._ended
+            unstored, stored = self._unstored_cost(), self._books.spent_exactly(self.session.key)
+            if not flushed or (ended == self._ended and not unstored):
+                break
+        spent = unstored + (self._stored_here if stored is None else stored)
+        return _Standing(spent, under_way * self.terms.reserve)
 
-    def _reserved(self) -> Decimal:
-        return self.terms.reserve * len(self._under_way)
-
-    def _is_beyond(self, spent: Spent) -> bool:
-        if self.terms.unpriced == "refuse" and spent.unpriced:
+    def _is_beyond(self, standing: _Standing) -> bool:
+        if self.terms.unpriced == "refuse" and standing.spent.unpriced:
             return True
-        return self.terms.counted(spent) + self._reserved() >= self.terms.usd
+        return self.terms.counted(standing.spent) + standing.reserved >= self.terms.usd
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
@@ -193,13 +225,22 @@ class Ledger:
             self._refuse(refusal)
             self._under_way.add(id(flight))
 
-    def done(self, flight: object) -> None:
-        """A call that was let through has ended, and its span has been noted."""
-        self._under_way.discard(id(flight))
+    def departed(self, flight: object, span: Any) -> None:
+        """A call that was let through has this span."""
+        with self._moving:
+            self._flights[_key(span)] = id(flight)
+
+    def done(self, flight: object, span: Any) -> None:
+        """A call that was let through has ended; its span, if it had one, has been noted, if it is recorded."""
+        with self._moving:
+            self._under_way.discard(id(flight))
+            if span is not None:
+                self._flights.pop(_key(span), None)
 
     def _refusal(self, asked: Callable[[], Asked]) -> BudgetExceeded | None:
-        spent = self._spent()
-        if self.is_closed or self._is_beyond(spent):
+        standing = self._standing()
+        spent = standing.spent
+        if self.is_closed or self._is_beyond(standing):
             paid, budget = decimal_text(self.terms.counted(spent)), decimal_text(self.terms.usd)
             return self._exceeded(spent, f"${paid} of its budget of ${budget} are spent")
         if self.terms.unpriced == "refuse":
@@ -240,5 +281,9 @@ class Ledger:
             self.session.end_session("Failure", REASON)
 
 
-def _key(span: Any) -> tuple[int, int]:
-    return span.context.trace_id, span.context.span_id
+_Key = tuple[int, int]
+
+
+def _key(span: Any) -> _Key:
+    context = span.get_span_context()
+    return context.trace_id, context.span_id

@@ -259,6 +259,8 @@ class Flight(Taken):
         tracer = self._tower.tracer if session is None else session.tracer
         name = emit.span_name(self.operation.name, self.asked.get(self.operation.model))
         self._span = tracer.start_span(name, parent, SpanKind.CLIENT, self.operation.opening)
+        if self._ledger is not None:
+            self._ledger.departed(self, self._span)
         self._context = Context({**parent, **_MARKS, _SPAN_KEY: self._span})
         collector = parent.get(_COLLECTS)
         if isinstance(collector, _Collector):
@@ -343,7 +345,7 @@ class Flight(Taken):
         if span is not None:
             self._end(span, response, error)
         if ledger is not None:
-            ledger.done(self)
+            ledger.done(self, span)
 
     def _end(self, span: Span, response: Any, error: BaseException | None) -> None:
         with quietly("ending the span of a model call"):
