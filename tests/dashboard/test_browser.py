@@ -75,6 +75,7 @@ PATHS = (
     "/compare?a={research}&b={canary}",
     *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),
     *("/sessions/{research}?tab=agents", "/sessions/{canary}?tab=agents", "/sessions/{research}?agent=Writer"),
+    "/sessions/{canary}?critical=yes&open=all",
     *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
 )
 
@@ -167,6 +168,20 @@ def test_repeats_are_opened_where_they_stand(tab: Open, crew: Recorded) -> None:
     fold.focus()
     page.keyboard.press("Enter")
     page.locator("a.fold[aria-expanded=true]:focus").wait_for()
+
+
+def test_the_critical_path_can_be_looked_at(tab: Open, crew: Recorded) -> None:
+    """A switch marks it, and the same switch takes it away; what was opened stays open and the focus where it was."""
+    page = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}?open=all").page
+    rows, switch = page.locator("a.row").count(), page.get_by_role("link", name="Critical path")
+    switch.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("decide when it ends").wait_for()
+    page.locator("#critical-path[aria-current]:focus").wait_for()
+    assert [page.locator("a.row").count(), page.url.count("critical=yes")] == [rows, 1]
+    page.keyboard.press("Enter")
+    page.locator("#critical-path:not([aria-current])").wait_for()
+    assert page.locator("rect.path").count() == 0
 
 
 def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorded) -> None:

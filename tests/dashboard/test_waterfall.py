@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from agentops_otel.records import Action, ApiCall, Event, Failure, LLMCall, ToolCall
+from agentops_otel.server.dashboard.timeline import Bar
 from agentops_otel.server.dashboard.view import View
-from agentops_otel.server.dashboard.waterfall import Bar, Row, Waterfall, waterfall
+from agentops_otel.server.dashboard.waterfall import Row, Waterfall, waterfall
 
 from .conftest import Recorded
 
@@ -107,7 +108,7 @@ def test_the_cost_of_a_fold_is_known_as_far_as_it_is(
 def test_bars_that_cannot_be_told_apart_are_one() -> None:
     """A fold of ten thousand draws no more than the width has room for."""
     [row] = waterfall(searches(10_000, parent=None), View()).rows
-    assert row == Row(row.events, 0, "search", (), [Bar(0, 1000)])
+    assert row == Row(row.events, 0, "search", (), [Bar(0, 1000)], [])
 
 
 def test_repeats_are_folded_on_the_page(crew: Recorded) -> None:

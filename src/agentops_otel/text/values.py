@@ -112,6 +112,11 @@ def tokens_count(count: int) -> str:
     return f"{count:,}" if count else UNKNOWN
 
 
+def percent_text(part: float) -> str:
+    """`12 %`; `<1 %` below one, so that what is not nothing never looks like it."""
+    return "<1 %" if 0 < part < 0.01 else f"{part * 100:.0f} %"
+
+
 def counted(count: int, what: str) -> str:
     """`1 call`, `1,234 calls`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -23,6 +23,7 @@ from agentops_otel.server.dashboard.conversation import pretty
 from agentops_otel.server.dashboard.links import chosen_project, overview_url, session_url, sessions_url, url
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.text import values
+from agentops_otel.text.tree import event_name
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -62,10 +63,12 @@ def _templates() -> Environment:
     )
     templates.filters.update(
         cost=values.cost_text,
+        percent=values.percent_text,
         pretty=pretty,
         count=lambda number: f"{number:,}",
         dollars=values.dollars,
         duration=values.duration_text,
+        event_name=event_name,
         events=values.events_text,
         iso=iso8601,
         losses=values.losses_text,

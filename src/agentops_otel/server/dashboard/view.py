@@ -16,7 +16,7 @@ class View(NamedTuple):
     """What the query of a URL asks for; what it says wrongly is as if it said nothing.
 
     `apis` shows API calls, `agent` only the events of one, `opened` are the folds that are open, by the id of their
-    first event, `event` the one that is picked, `row` is where the rows begin.
+    first event, `event` the one that is picked, `row` is where the rows begin, `path` marks the critical path.
     """
 
     apis: bool = False
@@ -24,6 +24,7 @@ class View(NamedTuple):
     opened: frozenset[str] = frozenset()
     event: str | None = None
     row: int | None = None
+    path: bool = False
 
     @classmethod
     def of(cls, asked: QueryParams) -> View:
@@ -34,12 +35,18 @@ class View(NamedTuple):
             opened=frozenset(asked.getlist("open")),
             event=asked.get("event") or None,
             row=number(asked.get("row")),
+            path=asked.get("critical") == "yes",
         )
 
     @property
     def kept(self) -> Mapping[str, str | Sequence[str] | None]:
         """What goes on into every link of the waterfall."""
-        return {"apis": "yes" if self.apis else None, "agent": self.agent, "open": sorted(self.opened)}
+        return {
+            "apis": "yes" if self.apis else None,
+            "agent": self.agent,
+            "open": sorted(self.opened),
+            "critical": "yes" if self.path else None,
+        }
 
     def shows(self, fold: str) -> bool:
         """Whether a fold is open."""

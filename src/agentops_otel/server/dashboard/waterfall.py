@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
+from agentops_otel.server.dashboard.critical_path import CriticalPath, Stretch, critical_path
+from agentops_otel.server.dashboard.timeline import Axis, Bar, joined
 from agentops_otel.server.dashboard.view import View
 from agentops_otel.text.tree import DEEPEST, FOLDED_FROM, Plot, error_text, event_name
 
-WIDTH = 1000
-"""The time of a session in units of a bar."""
-
-NARROWEST = 3
-"""No bar is narrower: what took no time can be seen as well."""
-
-
-class Bar(NamedTuple):
-    """A stretch of time: left edge and width."""
-
-    left: float
-    width: float
-
 
 class Row(NamedTuple):
-    """An event, or a run of equal ones; how deep it stands, its errors, and its bars. `is_open` says that the
-    events of a run follow it."""
+    """An event, or a run of equal ones; how deep it stands, its errors, its bars, and what of them is on the critical
+    path. `is_open` says that the events of a run follow it."""
 
     events: Sequence[Event]
     depth: int
     name: str
     errors: Sequence[Failure]
     bars: Sequence[Bar]
+    path: Sequence[Bar] = ()
     is_open: bool = False
 
     @property
@@ -82,10 +73,11 @@ class Row(NamedTuple):
 
 
 class Waterfall(NamedTuple):
-    """The rows in reading order, and the time between the first start and the last end."""
+    """The rows in reading order, the axis they are laid against, and the critical path where it is asked for."""
 
     rows: Sequence[Row]
-    duration_ns: int
+    axis: Axis
+    path: CriticalPath | None = None
 
     def place_of(self, event_id: str | None) -> int | None:
         """The number of the row that shows an event."""
@@ -94,11 +86,11 @@ class Waterfall(NamedTuple):
 
 def waterfall(events: Sequence[Event], view: View) -> Waterfall:
     """The events under their parents, by start, as the view wants them; the fold of the picked event is open."""
-    if not events:
-        return Waterfall([], 0)
-    start_ns = min(event.init_timestamp for event in events)
-    duration_ns = max(event.end_timestamp or event.init_timestamp for event in events) - start_ns
-    return Waterfall(list(_rows(Plot(_chosen(events, view), apis=view.apis), view, start_ns, duration_ns)), duration_ns)
+    start_ns = min((event.init_timestamp for event in events), default=0)
+    end_ns = max((event.end_timestamp or event.init_timestamp for event in events), default=0)
+    path = critical_path(Plot(events, apis=view.apis), start_ns, end_ns) if view.path else None
+    axis = Axis(start_ns, end_ns)
+    return Waterfall(list(_rows(Plot(_chosen(events, view), apis=view.apis), view, axis, path)), axis, path)
 
 
 def _chosen(events: Sequence[Event], view: View) -> Sequence[Event]:
@@ -108,14 +100,19 @@ def _chosen(events: Sequence[Event], view: View) -> Sequence[Event]:
     return [event for event in events if owners[event.event_id] == view.agent]
 
 
-def _rows(plot: Plot, view: View, start_ns: int, duration_ns: int) -> Iterator[Row]:
+def _rows(plot: Plot, view: View, axis: Axis, path: CriticalPath | None) -> Iterator[Row]:
     """Every event that is shown, each before what happened in it."""
-    scale = WIDTH / max(1, duration_ns)
+    stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
+    for one in path.stretches if path is not None else ():
+        if one.event is not None:
+            stretches[one.event.event_id].append(one)
 
     def row(events: Sequence[Event], depth: int, *, is_open: bool = False) -> Row:
         errors = plot.errors.get(events[0].event_id, ()) if len(events) == 1 else ()
-        bars = [_bar(event, start_ns, scale) for event in events]
-        return Row(events, depth, event_name(events[0]), errors, _joined(bars), is_open)
+        bars = joined(axis.bar(event.init_timestamp, event.end_timestamp) for event in events)
+        marked = [one for event in events for one in stretches.get(event.event_id, ())] if path else ()
+        on_path = joined(axis.bar(one.begin_ns, one.end_ns, narrowest=1) for one in marked)
+        return Row(events, depth, event_name(events[0]), errors, bars, on_path, is_open)
 
     left = [(run, 0) for run in reversed(_runs(plot, None))]
     while left:
@@ -156,23 +153,3 @@ def _duration(event: Event) -> int | None:
     if event.end_timestamp is None or isinstance(event, Failure):
         return None
     return max(0, event.end_timestamp - event.init_timestamp)
-
-
-def _bar(event: Event, start_ns: int, scale: float) -> Bar:
-    begin = (event.init_timestamp - start_ns) * scale
-    end = max(begin, ((event.end_timestamp or event.init_timestamp) - start_ns) * scale)
-    left = min(begin, WIDTH - NARROWEST)
-    return Bar(round(left, 2), round(max(NARROWEST, end - left), 2))
-
-
-def _joined(bars: Sequence[Bar]) -> Sequence[Bar]:
-    """Bars by their left edges, those as one that cannot be told apart."""
-    joined: list[Bar] = []
-    for bar in bars:
-        before = joined[-1] if joined else None
-        if before is not None and bar.left <= before.left + before.width:
-            end = max(before.left + before.width, bar.left + bar.width)
-            joined[-1] = Bar(before.left, round(end - before.left, 2))
-        else:
-            joined.append(bar)
-    return joined

@@ -23,6 +23,9 @@ ROWS_AT_ONCE = 300
 MOST_AT_ONCE = 3000
 """A script that has loaded more rows than these sees fewer once it opens a fold."""
 
+KINDS = {"llms": "model calls", "tools": "tools", "actions": "actions", "apis": "API calls", None: "nothing recorded"}
+"""What takes the time of the critical path, in words."""
+
 _SLIM = EventQuery(payloads=False)
 
 
@@ -65,6 +68,9 @@ class WaterfallPage:
             apis_url=self._url(apis=None if view.apis else "yes") if apis else None,
             view=view,
             all_url=self._url(agent=None),
+            path_url=self._url(critical=None if view.path else "yes", event=view.event),
+            url=self._url,
+            kinds=KINDS,
         )
         goes_on = self._session.is_running and len(plan.rows) <= ROWS_AT_ONCE
         return live(self._request, "rows", content, self._url(part="rows", event=view.event) if goes_on else None)

@@ -1,0 +1,106 @@
+"""Where a moment lies on the axis of a waterfall. Gaps in which nothing happened may be closed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from agentops_otel.records import Action, Event, Failure
+from agentops_otel.text.tree import parents_of
+
+WIDTH = 1000
+"""The length of the axis."""
+
+NARROWEST = 3
+"""No bar is narrower: what took no time can be seen as well."""
+
+GAP_WIDTH = 16
+"""What a closed gap has left. Gaps that are less than twice as wide stay as they are."""
+
+
+class Bar(NamedTuple):
+    """A stretch of the axis: left edge and width."""
+
+    left: float
+    width: float
+
+
+class Gap(NamedTuple):
+    """A time in which nothing happened."""
+
+    begin_ns: int
+    end_ns: int
+
+
+class _Piece(NamedTuple):
+    begin_ns: int
+    end_ns: int
+    left: float
+    right: float
+
+
+class Axis:
+    """The time from `start_ns` to `end_ns`, the gaps (in their order, within it) closed to `GAP_WIDTH` each."""
+
+    def __init__(self, start_ns: int, end_ns: int, gaps: Sequence[Gap] = ()) -> None:
+        self.start_ns, self.end_ns, self.gaps = start_ns, end_ns, gaps
+        busy_ns = end_ns - start_ns - sum(gap.end_ns - gap.begin_ns for gap in gaps)
+        scale = (WIDTH - GAP_WIDTH * len(gaps)) / max(1, busy_ns)
+        self._pieces: list[_Piece] = []
+        begin, left = start_ns, 0.0
+        for gap in gaps:
+            right = left + (gap.begin_ns - begin) * scale
+            self._pieces += [_Piece(begin, gap.begin_ns, left, right), _Piece(*gap, right, right + GAP_WIDTH)]
+            begin, left = gap.end_ns, right + GAP_WIDTH
+        self._pieces.append(_Piece(begin, end_ns, left, left + (end_ns - begin) * scale))
+        self._begins = [piece.begin_ns for piece in self._pieces]
+
+    def at(self, time_ns: int) -> float:
+        """Where a moment lies; one outside of the axis at its nearest end."""
+        piece = self._pieces[max(0, bisect_right(self._begins, time_ns) - 1)]
+        part = (time_ns - piece.begin_ns) / max(1, piece.end_ns - piece.begin_ns)
+        return piece.left + min(max(part, 0.0), 1.0) * (piece.right - piece.left)
+
+    def bar(self, begin_ns: int, end_ns: int | None, narrowest: float = NARROWEST) -> Bar:
+        """Where a stretch of time lies."""
+        begin = self.at(begin_ns)
+        end = max(begin, self.at(end_ns or begin_ns))
+        left = min(begin, WIDTH - narrowest)
+        return Bar(round(left, 2), round(max(narrowest, end - left), 2))
+
+    @property
+    def closed(self) -> Sequence[tuple[Gap, Bar]]:
+        """The gaps and where they lie."""
+        return [(gap, self.bar(*gap)) for gap in self.gaps]
+
+
+def gaps_of(events: Sequence[Event], start_ns: int, end_ns: int) -> list[Gap]:
+    """Times between start and end in which nothing happened that are wide enough to be closed, in their order. A step
+    in which other events happened is no more than what is around them."""
+    around = set(parents_of(events).values())
+    shortest_ns = (end_ns - start_ns) * 2 * GAP_WIDTH / WIDTH
+    gaps, busy_until = [], start_ns
+    for event in sorted(events, key=lambda event: event.init_timestamp):
+        if isinstance(event, Failure) or (isinstance(event, Action) and event.event_id in around):
+            continue
+        begin_ns = min(event.init_timestamp, end_ns)
+        if begin_ns - busy_until > shortest_ns:
+            gaps.append(Gap(busy_until, begin_ns))
+        busy_until = max(busy_until, event.end_timestamp or event.init_timestamp)
+    if end_ns - busy_until > shortest_ns:
+        gaps.append(Gap(busy_until, end_ns))
+    return gaps
+
+
+def joined(bars: Iterable[Bar]) -> Sequence[Bar]:
+    """Bars by their left edges, those as one that cannot be told apart."""
+    done: list[Bar] = []
+    for bar in bars:
+        before = done[-1] if done else None
+        if before is not None and bar.left <= before.left + before.width:
+            end = max(before.left + before.width, bar.left + bar.width)
+            done[-1] = Bar(before.left, round(end - before.left, 2))
+        else:
+            done.append(bar)
+    return done
