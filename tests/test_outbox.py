@@ -93,6 +93,21 @@ def test_closing_counts_what_is_left() -> None:
     assert sink.dropped == [1, 2, 3]
 
 
+def test_a_last_delivery_that_fails_is_tried_again() -> None:
+    """A store that was locked for a moment at the end of the process costs nothing."""
+    tries, arrived, dropped = [OSError("locked"), OSError("locked")], list[int](), list[int]()
+
+    def deliver(batch: list[int]) -> None:
+        if tries:
+            raise tries.pop()
+        arrived.extend(batch)
+
+    box = Outbox(deliver, dropped=dropped.append)
+    box.put(1)
+    assert box.close(60)
+    assert (arrived, dropped) == ([1], [])
+
+
 def test_an_urgent_item_does_not_wait() -> None:
     """With an hour's delay an urgent item still arrives at once, and takes along what stood before it."""
     sink = Sink()

@@ -32,6 +32,9 @@ FIRST_ROOM_WAIT_S = 1.0
 FORK_WAIT_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
+LAST_TRIES_S, LAST_PAUSE_S = 1.0, 0.05
+"""At the end a delivery that fails is tried again for so long, at this distance."""
+
 START_S = 0.25
 """The first delivery is put off this long even for urgent items: it imports what delivers while the program starts."""
 
@@ -122,7 +125,11 @@ class Outbox(Generic[T]):
 
     def close(self, timeout_s: float) -> bool:
         """Flush, then refuse everything more; what is left after the time is dropped and counted."""
+        began = time.monotonic()
         flushed = self.flush(timeout_s)
+        while not flushed and time.monotonic() - began < min(timeout_s, LAST_TRIES_S):
+            time.sleep(LAST_PAUSE_S)
+            flushed = self.flush(timeout_s - (time.monotonic() - began))
         self._closed = True
         self._signals.put(None)
         while self._items:
