@@ -66,6 +66,26 @@ def calls(session_id: str, count: int) -> bytes:
     )
 
 
+def at_times(session_id: str, *seconds: tuple[float, float]) -> bytes:
+    """Model calls that began and ended so many seconds after midnight, as an OTLP request; each asks its own model."""
+    asked = {"session.id": session_id, "gen_ai.operation.name": "chat"}
+    midnight_ns = 1_795_305_600_000_000_000
+    return encode_traces(
+        [
+            FlatSpan(
+                trace_id=f"{zlib.crc32(session_id.encode()) or 1:032x}",
+                span_id=f"{at + 1:016x}",
+                name="chat",
+                start_ns=midnight_ns + round(begin * 1e9),
+                end_ns=midnight_ns + round(end * 1e9),
+                kind=3,
+                attributes={**asked, "gen_ai.request.model": f"m{at}"},
+            )
+            for at, (begin, end) in enumerate(seconds)
+        ]
+    )
+
+
 def environment(db: Path) -> dict[str, str]:
     """Of a program that records into a store."""
     return os.environ | {"AGENTOPS_DB": str(db), "AGENTOPS_STRICT": "true", "AGENTOPS_MAX_WAIT_TIME": "100"}

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from .browser import WIDTHS, Watched, chromium, require_chromium
-from .conftest import PROTOBUF, RECORDING, Recorded, calls, environment
+from .conftest import PROTOBUF, RECORDING, Recorded, at_times, calls, environment
 
 pytestmark = pytest.mark.browser
 
@@ -75,7 +76,7 @@ PATHS = (
     "/compare?a={research}&b={canary}",
     *("/sessions/{failure}", "/sessions/{failure}?tab=cost", "/sessions/{research}?tab=chat", "/sessions/{canary}"),
     *("/sessions/{research}?tab=agents", "/sessions/{canary}?tab=agents", "/sessions/{research}?agent=Writer"),
-    "/sessions/{canary}?critical=yes&open=all",
+    "/sessions/{canary}?critical=yes&open=all&gaps=closed&from=0.001",
     *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
 )
 
@@ -182,6 +183,41 @@ def test_the_critical_path_can_be_looked_at(tab: Open, crew: Recorded) -> None:
     page.keyboard.press("Enter")
     page.locator("#critical-path:not([aria-current])").wait_for()
     assert page.locator("rect.path").count() == 0
+
+
+def test_a_part_of_the_time_is_dragged_over(tab: Open, nothing: Recorded) -> None:
+    """On the map above the rows; the URL has the seconds, and opening it shows the same rows."""
+    nothing.server.ask("POST", "/v1/traces", at_times("drag", (0, 1), (50, 51), (99, 100)), Content_Type=PROTOBUF)
+    page = tab(f"{nothing.server.url}/sessions/drag").page
+    assert page.locator("a.row").count() == 3
+    box = page.locator("#minimap").bounding_box()
+    for share, do in ((0.4, page.mouse.down), (0.6, page.mouse.up)):
+        page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        do()
+    page.locator("#all-time").wait_for()
+    assert page.locator("a.row").all_inner_texts()[0].startswith("m1")
+    asked = dict(parse_qsl(urlsplit(page.url).query))
+    assert [round(float(asked[name])) for name in ("from", "to")] == [40, 60]
+    page.goto(page.url)
+    assert page.locator("a.row").count() == 1
+    assert float(page.get_by_label("From second").input_value()) == float(asked["from"])
+    page.get_by_role("link", name="All of the time").click()
+    page.locator("a.row", has_text="m2").wait_for()
+
+
+def test_gaps_are_closed_and_time_is_chosen_without_scripts(browser: Any, nothing: Recorded) -> None:
+    """A switch is a link, and the part of the time a form that keeps the rest of the view."""
+    nothing.server.ask("POST", "/v1/traces", at_times("far", (0, 1), (7200, 7201)), Content_Type=PROTOBUF)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{nothing.server.url}/sessions/far")
+    page.get_by_role("link", name="Close 1 gap").click()
+    assert page.locator(".axis text").all_inner_texts() == ["0", "1h 59m", "2h 00m"]
+    page.get_by_label("From second").fill("7000")
+    page.get_by_role("button", name="Show").click()
+    assert page.locator("a.row").count() == 1
+    assert "gaps=closed" in page.url
+    context.close()
 
 
 def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorded) -> None:

@@ -40,7 +40,14 @@ def test_markup_in_an_event_is_text(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["open=all", urlencode({"agent": CANARY}), urlencode({"open": CANARY}), urlencode({"row": CANARY})]
+    "query",
+    [
+        "open=all",
+        urlencode({"agent": CANARY}),
+        urlencode({"open": CANARY}),
+        urlencode({"row": CANARY}),
+        urlencode({"from": CANARY, "to": CANARY, "gaps": CANARY, "critical": CANARY}),
+    ],
 )
 def test_markup_in_a_view_is_text(recorded: Recorded, query: str) -> None:
     """Folds have names of data, too, and what a URL asks for is in every link."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agentops_otel.records import Action, Event, Failure
 from agentops_otel.text.tree import parents_of
+from agentops_otel.text.values import duration_text
 
 WIDTH = 1000
 """The length of the axis."""
@@ -17,6 +18,10 @@ NARROWEST = 3
 
 GAP_WIDTH = 16
 """What a closed gap has left. Gaps that are less than twice as wide stay as they are."""
+
+
+_ROOM = 170
+"""What the words at a place take, also on a small screen."""
 
 
 class Bar(NamedTuple):
@@ -32,6 +37,18 @@ class Gap(NamedTuple):
     begin_ns: int
     end_ns: int
 
+    @property
+    def duration_ns(self) -> int:
+        """How long it is."""
+        return self.end_ns - self.begin_ns
+
+
+class Tick(NamedTuple):
+    """Words at a place of the axis, which is told in percent."""
+
+    percent: float
+    words: str
+
 
 class _Piece(NamedTuple):
     begin_ns: int
@@ -45,7 +62,7 @@ class Axis:
 
     def __init__(self, start_ns: int, end_ns: int, gaps: Sequence[Gap] = ()) -> None:
         self.start_ns, self.end_ns, self.gaps = start_ns, end_ns, gaps
-        busy_ns = end_ns - start_ns - sum(gap.end_ns - gap.begin_ns for gap in gaps)
+        busy_ns = end_ns - start_ns - sum(gap.duration_ns for gap in gaps)
         scale = (WIDTH - GAP_WIDTH * len(gaps)) / max(1, busy_ns)
         self._pieces: list[_Piece] = []
         begin, left = start_ns, 0.0
@@ -70,9 +87,28 @@ class Axis:
         return Bar(round(left, 2), round(max(narrowest, end - left), 2))
 
     @property
-    def closed(self) -> Sequence[tuple[Gap, Bar]]:
-        """The gaps and where they lie."""
-        return [(gap, self.bar(*gap)) for gap in self.gaps]
+    def closed(self) -> Sequence[Bar]:
+        """Where the gaps lie."""
+        return [self.bar(*gap) for gap in self.gaps]
+
+    def ticks(self, since_ns: int) -> Sequence[Tick]:
+        """Words along the axis: its ends and its middle, counted from a moment, or how long the gaps are that leave
+        each other room for that."""
+        ends = [_tick(0, self.start_ns - since_ns), _tick(WIDTH, self.end_ns - since_ns)]
+        if not self.gaps:
+            return [ends[0], _tick(WIDTH / 2, (self.start_ns + self.end_ns) // 2 - since_ns), ends[1]]
+        between: list[Tick] = []
+        last = 0.0
+        for gap, bar in zip(self.gaps, self.closed, strict=True):
+            middle = bar.left + bar.width / 2
+            if last + _ROOM <= middle <= WIDTH - _ROOM:
+                between.append(_tick(middle, gap.duration_ns))
+                last = middle
+        return [ends[0], *between, ends[1]]
+
+
+def _tick(place: float, time_ns: int) -> Tick:
+    return Tick(round(place * 100 / WIDTH, 2), duration_text(time_ns) if time_ns else "0")
 
 
 def gaps_of(events: Sequence[Event], start_ns: int, end_ns: int) -> list[Gap]:

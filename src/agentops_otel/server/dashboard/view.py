@@ -16,7 +16,8 @@ class View(NamedTuple):
     """What the query of a URL asks for; what it says wrongly is as if it said nothing.
 
     `apis` shows API calls, `agent` only the events of one, `opened` are the folds that are open, by the id of their
-    first event, `event` the one that is picked, `row` is where the rows begin, `path` marks the critical path.
+    first event, `event` the one that is picked, `row` is where the rows begin, `path` marks the critical path,
+    `closed` closes gaps, and `begin_ns` and `end_ns` are the part of the time that is shown, since the first start.
     """
 
     apis: bool = False
@@ -25,6 +26,9 @@ class View(NamedTuple):
     event: str | None = None
     row: int | None = None
     path: bool = False
+    closed: bool = False
+    begin_ns: int | None = None
+    end_ns: int | None = None
 
     @classmethod
     def of(cls, asked: QueryParams) -> View:
@@ -36,6 +40,9 @@ class View(NamedTuple):
             event=asked.get("event") or None,
             row=number(asked.get("row")),
             path=asked.get("critical") == "yes",
+            closed=asked.get("gaps") == "closed",
+            begin_ns=_nanoseconds(asked.get("from")),
+            end_ns=_nanoseconds(asked.get("to")),
         )
 
     @property
@@ -46,7 +53,15 @@ class View(NamedTuple):
             "agent": self.agent,
             "open": sorted(self.opened),
             "critical": "yes" if self.path else None,
+            "gaps": "closed" if self.closed else None,
+            "from": seconds(self.begin_ns),
+            "to": seconds(self.end_ns),
         }
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a part of the time is chosen."""
+        return self.begin_ns is not None or self.end_ns is not None
 
     def shows(self, fold: str) -> bool:
         """Whether a fold is open."""
@@ -60,3 +75,14 @@ class View(NamedTuple):
 def number(said: str | None, *, at_most: int = 9_999_999) -> int | None:
     """A count in a URL; None for anything else."""
     return min(int(said), at_most) if said is not None and re.fullmatch("[0-9]{1,9}", said) else None
+
+
+def seconds(time_ns: int | None) -> str | None:
+    """`12.5`, as it stands in a URL and in the fields of a form."""
+    return None if time_ns is None else f"{time_ns / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+def _nanoseconds(said: str | None) -> int | None:
+    if said is None or not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,12})?", said):
+        return None
+    return round(float(said) * 1e9)

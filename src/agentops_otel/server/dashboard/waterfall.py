@@ -10,7 +10,7 @@ from typing import NamedTuple
 from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.server.dashboard.critical_path import CriticalPath, Stretch, critical_path
-from agentops_otel.server.dashboard.timeline import Axis, Bar, joined
+from agentops_otel.server.dashboard.timeline import Axis, Bar, Gap, gaps_of, joined
 from agentops_otel.server.dashboard.view import View
 from agentops_otel.text.tree import DEEPEST, FOLDED_FROM, Plot, error_text, event_name
 
@@ -73,11 +73,14 @@ class Row(NamedTuple):
 
 
 class Waterfall(NamedTuple):
-    """The rows in reading order, the axis they are laid against, and the critical path where it is asked for."""
+    """The rows in reading order, the axis they are laid against, and the critical path where it is asked for. `whole`
+    is the axis of the session, `gaps` those that could be closed in the part that is shown."""
 
     rows: Sequence[Row]
+    whole: Axis
     axis: Axis
-    path: CriticalPath | None = None
+    path: CriticalPath | None
+    gaps: Sequence[Gap]
 
     def place_of(self, event_id: str | None) -> int | None:
         """The number of the row that shows an event."""
@@ -86,18 +89,45 @@ class Waterfall(NamedTuple):
 
 def waterfall(events: Sequence[Event], view: View) -> Waterfall:
     """The events under their parents, by start, as the view wants them; the fold of the picked event is open."""
+    whole = axis_of(events)
+    path = critical_path(Plot(events, apis=view.apis), whole.start_ns, whole.end_ns) if view.path else None
+    begin_ns, end_ns = _part(whole, view)
+    gaps = gaps_of(events, begin_ns, end_ns)
+    axis = Axis(begin_ns, end_ns, gaps if view.closed else ())
+    plot = Plot(_chosen(events, view, axis), apis=view.apis)
+    return Waterfall(list(_rows(plot, view, axis, path)), whole, axis, path, gaps)
+
+
+def axis_of(events: Sequence[Event]) -> Axis:
+    """From the first start to the last end."""
     start_ns = min((event.init_timestamp for event in events), default=0)
-    end_ns = max((event.end_timestamp or event.init_timestamp for event in events), default=0)
-    path = critical_path(Plot(events, apis=view.apis), start_ns, end_ns) if view.path else None
-    axis = Axis(start_ns, end_ns)
-    return Waterfall(list(_rows(Plot(_chosen(events, view), apis=view.apis), view, axis, path)), axis, path)
+    return Axis(start_ns, max((event.end_timestamp or event.init_timestamp for event in events), default=0))
 
 
-def _chosen(events: Sequence[Event], view: View) -> Sequence[Event]:
-    if view.agent is None:
-        return events
-    owners = owners_of(events)
-    return [event for event in events if owners[event.event_id] == view.agent]
+def _part(whole: Axis, view: View) -> tuple[int, int]:
+    """The time that the view shows; all of it where what it asks for is none."""
+    begin_ns = whole.start_ns + (view.begin_ns or 0)
+    end_ns = whole.end_ns if view.end_ns is None else min(whole.end_ns, whole.start_ns + view.end_ns)
+    return (begin_ns, end_ns) if begin_ns < end_ns else (whole.start_ns, whole.end_ns)
+
+
+def _chosen(events: Sequence[Event], view: View, axis: Axis) -> Sequence[Event]:
+    """The events of the agent, and those in the part of the time that is shown."""
+    if view.agent is not None:
+        owners = owners_of(events)
+        events = [event for event in events if owners[event.event_id] == view.agent]
+    if view.is_part:
+        shown = {event.event_id for event in events if _is_in(event, axis)}
+        events = [
+            event
+            for event in events
+            if event.event_id in shown or (isinstance(event, Failure) and event.trigger_event_id in shown)
+        ]
+    return events
+
+
+def _is_in(event: Event, axis: Axis) -> bool:
+    return event.init_timestamp <= axis.end_ns and (event.end_timestamp or event.init_timestamp) >= axis.start_ns
 
 
 def _rows(plot: Plot, view: View, axis: Axis, path: CriticalPath | None) -> Iterator[Row]:

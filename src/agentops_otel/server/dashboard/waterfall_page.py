@@ -11,8 +11,9 @@ from markupsafe import Markup
 from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
 from agentops_otel.server.dashboard.conversation import pretty, turns_of
 from agentops_otel.server.dashboard.links import Asked, session_url
+from agentops_otel.server.dashboard.minimap import minimap
 from agentops_otel.server.dashboard.pages import html, live
-from agentops_otel.server.dashboard.view import View, number
+from agentops_otel.server.dashboard.view import View, number, seconds
 from agentops_otel.server.dashboard.waterfall import Waterfall, waterfall
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, Store
@@ -55,7 +56,8 @@ class WaterfallPage:
 
     def rows(self) -> Markup | None:
         """The rows from `row=` on, or those around the event that is picked; live while all can be seen."""
-        view, plan = self._view, self._plan()
+        view, events = self._view, self._everything()
+        plan = waterfall(events, view)
         picked = plan.place_of(view.event) or 0
         first = picked - picked % ROWS_AT_ONCE if view.row is None else view.row
         apis = self._session.statistics.apis
@@ -69,6 +71,11 @@ class WaterfallPage:
             view=view,
             all_url=self._url(agent=None),
             path_url=self._url(critical=None if view.path else "yes", event=view.event),
+            gaps_url=self._url(gaps=None if view.closed else "closed", event=view.event),
+            time_url=self._url(**{"from": None, "to": None}, event=view.event),
+            map=minimap(events, plan.whole, plan.axis),
+            here=session_url(self._session.session_id),
+            seconds=seconds,
             url=self._url,
             kinds=KINDS,
         )
@@ -77,7 +84,7 @@ class WaterfallPage:
 
     def more(self) -> Markup:
         """Some rows alone."""
-        return self._page_of(self._plan(), self._view.row or 0)
+        return self._page_of(waterfall(self._everything(), self._view), self._view.row or 0)
 
     def _page_of(self, plan: Waterfall, first: int) -> Markup:
         count = number(self._request.query_params.get("count"), at_most=MOST_AT_ONCE)
@@ -87,14 +94,15 @@ class WaterfallPage:
             rows=plan.rows[first:more],
             more=self._url(row=str(more)) if more < len(plan.rows) else None,
             left=len(plan.rows) - more,
+            closed=bool(plan.axis.gaps),
             url=self._url,
             view=self._view,
         )
 
-    def _plan(self) -> Waterfall:
-        """Every row. Errors come with their words, all else without its large fields."""
+    def _everything(self) -> list[Event]:
+        """Every event. Errors come with their words, all else without its large fields."""
         known = [event for event in self._events(_SLIM) if not isinstance(event, Failure)]
-        return waterfall([*known, *self._errors()], self._view)
+        return [*known, *self._errors()]
 
     # --- one event -----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ function tick() {
   if (document.visibilityState !== "visible" || !due) return;
   askedAt = now;
   for (const part of document.querySelectorAll("[data-live]")) {
-    if (!part.querySelector(".pick:checked")) htmx.trigger(part, "tick"); // what is picked stays where it is
+    const busy = part.querySelector(".pick:checked, .dragged, input:focus"); // what a hand is at stays where it is
+    if (!busy) htmx.trigger(part, "tick");
   }
 }
 

@@ -1,0 +1,58 @@
+"""A session at a glance: when calls of models, tools and steps ran and when errors happened, however many they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from agentops_otel.records import Action, Event, Failure
+from agentops_otel.server.dashboard.timeline import NARROWEST, WIDTH, Axis, Bar, joined
+from agentops_otel.text.tree import parents_of
+
+LANES = ("actions", "llms", "tools", "apis", "errors")
+"""The kinds that have a lane, from top to bottom; those without an event have none."""
+
+LANE, GAP = 7, 3
+"""The height of a lane and what is between two."""
+
+
+class Lane(NamedTuple):
+    """When something of a kind ran, as the path of an SVG."""
+
+    kind: str
+    path: str
+
+
+class Minimap(NamedTuple):
+    """The whole session. `chosen` is the part of it that the rows show, None for all."""
+
+    lanes: Sequence[Lane]
+    height: int
+    axis: Axis
+    chosen: Bar | None
+
+    @property
+    def after(self) -> float:
+        """Where the chosen part ends."""
+        return WIDTH if self.chosen is None else round(self.chosen.left + self.chosen.width, 2)
+
+
+def minimap(events: Sequence[Event], axis: Axis, shown: Axis) -> Minimap:
+    """All events on the axis of the session, of which `shown` is the part that is looked at."""
+    around = set(parents_of(events).values())
+    bars: defaultdict[str, list[Bar]] = defaultdict(list)
+    for event in sorted(events, key=lambda event: event.init_timestamp):
+        if isinstance(event, Action) and event.event_id in around:
+            continue
+        narrowest = NARROWEST if isinstance(event, Failure) else 1
+        bars[event.event_type].append(axis.bar(event.init_timestamp, event.end_timestamp, narrowest))
+    lanes = [kind for kind in LANES if kind in bars]
+    paths = [Lane(kind, _path(joined(bars[kind]), at * (LANE + GAP) + GAP)) for at, kind in enumerate(lanes)]
+    whole = (shown.start_ns, shown.end_ns) == (axis.start_ns, axis.end_ns)
+    chosen = None if whole else axis.bar(shown.start_ns, shown.end_ns)
+    return Minimap(paths, len(lanes) * (LANE + GAP) + GAP, axis, chosen)
+
+
+def _path(bars: Iterable[Bar], top: int) -> str:
+    return "".join(f"M{bar.left:g} {top}h{bar.width:g}v{LANE}h-{bar.width:g}z" for bar in bars)
