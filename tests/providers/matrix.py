@@ -110,8 +110,16 @@ class Matrix:
             if version(way.since) <= installed
             for mode in self.modes(way)
             for outcome in OUTCOMES
-            if outcome.fits(way, mode)
+            if self.has(way, mode, outcome)
         ]
+
+    def has(self, way: Way, mode: str, outcome: Outcome) -> bool:
+        """Whether the outcome is tried: many calls at once in one way of a client, a streamed one if there is any."""
+        if outcome.at_once > 1:
+            able = [one for one in self.ways if outcome.name not in one.lacks and mode in self.modes(one)]
+            if way is not next((one for one in able if one.streams), able[0] if able else None):
+                return False
+        return outcome.fits(way, mode)
 
     def modes(self, way: Way) -> list[str]:
         """ "sync", "async" or both."""
