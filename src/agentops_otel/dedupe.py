@@ -194,19 +194,22 @@ _FILLED = (
     *("prompt", "completion", "params", "response_id", "time_to_first_token_ms", "request_model", "provider", "model"),
     *("operation", "agent_id", "agent_name"),
 )
+_FILLED_OF_TOOLS = ("params", "returns", "agent_id", "agent_name")
 
 
 def merged(event: Event, others: Sequence[Event]) -> Event:
-    """A model call with the fields that only its twins have. What counts (usage, cost, times) stays its own."""
-    if not isinstance(event, LLMCall):
+    """A call of a model or tool with the fields that only its twins have. What counts (usage, cost, times) stays its
+    own."""
+    if not isinstance(event, (LLMCall, ToolCall)):
         return event
+    fields = _FILLED if isinstance(event, LLMCall) else _FILLED_OF_TOOLS
     missing: dict[str, object] = {}
     for other in sorted(others, key=lambda one: (one.init_timestamp, one.event_id)):
-        for name in _FILLED:
+        for name in fields:
             if getattr(event, name) is None and missing.get(name) is None:
                 missing[name] = getattr(other, name, None)
-        if not event.finish_reasons and not missing.get("finish_reasons") and isinstance(other, LLMCall):
-            missing["finish_reasons"] = other.finish_reasons
+        if isinstance(event, LLMCall) and isinstance(other, LLMCall) and not event.finish_reasons:
+            missing["finish_reasons"] = missing.get("finish_reasons") or other.finish_reasons
     filled = {name: value for name, value in missing.items() if value}
     return replace(event, **filled) if filled else event  # type: ignore[arg-type]
 

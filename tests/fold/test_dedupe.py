@@ -52,6 +52,13 @@ def names(*events: Event) -> list[str]:
     return [one.event_id for one in surviving(events)]
 
 
+def test_a_tool_and_the_request_that_carries_it_out_are_one_call() -> None:
+    """The innermost counts; it gets the arguments and the result that only the outer one has."""
+    outer = event(ToolCall, "outer", 0, 100, called="search", params={"q": "x"}, returns="found")
+    inner = event(ToolCall, "inner", 10, 90, "outer", called="search", scope=INNER)
+    assert [replace(inner, params={"q": "x"}, returns="found", parent_id=None)] == surviving([outer, inner])
+
+
 def test_a_call_inside_a_call_is_the_same_one() -> None:
     """The provider's span counts; it gets the content that only the framework's span has."""
     said = [{"role": "assistant", "parts": []}]

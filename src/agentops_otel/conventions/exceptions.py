@@ -39,6 +39,16 @@ def record_failure(
     span.set_status(Status(StatusCode.ERROR, description))
 
 
+TOOL_ERROR = "tool_error"
+"""The `error.type` of a tool that answered that it failed, in the conventions of MCP."""
+
+
+def record_tool_error(span: Span, said: str | None) -> None:
+    """Mark the span of a tool as failed that has told so in its answer, with its words where they may be written."""
+    span.set_attribute(ERROR_TYPE, TOOL_ERROR)
+    span.set_status(Status(StatusCode.ERROR, said))
+
+
 def _bare(error: BaseException) -> str:
     frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
     lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]

@@ -31,6 +31,7 @@ ROOTS = (
     "ai21",
     "azure.ai.inference",
     "voyageai",
+    "mcp",
 )
 """The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google,
 mistralai) has no loader that could tell. A test compares them with the registry."""

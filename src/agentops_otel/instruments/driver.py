@@ -117,7 +117,7 @@ def watched(
     original: Any, provider: Provider, operation: Operation | Route, tower: Tower, *, prepares: bool = False
 ) -> Any:
     """`original` as a function that records each of its calls."""
-    names = _positional_names(original)
+    names = positional_names(original)
     departs_later = prepares or _only_prepares(original)
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -193,7 +193,8 @@ def is_recorded_elsewhere(context: Context) -> bool:
     return any(context.get(key) for key in _STOPS)
 
 
-def _positional_names(function: Any) -> tuple[str, ...]:
+def positional_names(function: Any) -> tuple[str, ...]:
+    """The names of the parameters that may be given by position, without self."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

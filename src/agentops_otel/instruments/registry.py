@@ -16,7 +16,8 @@ from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
 from agentops_otel.instruments.driver import Tower, collecting, silenced, tower_of, watched
-from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider
+from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, ToolRun
+from agentops_otel.instruments.tools import carried_out
 from agentops_otel.privacy import Policy
 
 NAMES = (
@@ -37,6 +38,7 @@ NAMES = (
     "ai21",
     "azure",
     "voyageai",
+    "mcp",
 )
 """Every provider, by the name of its module in this package."""
 
@@ -75,6 +77,7 @@ class ProviderStatus:
         return next((point.reason for point in self.points if point.reason), None)
 
 
+_Patched = Point | ToolRun | Helper | OwnTracer
 _STATES: tuple[State, ...] = ("active", "skipped", "waiting", "missing")
 
 _NEIGHBOURS = (
@@ -104,7 +107,7 @@ class Installation:
         """Patch the points of a provider, each as soon as its module is imported."""
         status = ProviderStatus(provider.name, provider.distribution, provider.tested)
         self.status.append(status)
-        points: list[Point | Helper | OwnTracer] = [*provider.points, *provider.helpers]
+        points: list[_Patched] = [*provider.points, *provider.tools, *provider.helpers]
         if provider.own_tracer is not None:
             points.append(provider.own_tracer)
         for point in points:
@@ -124,7 +127,7 @@ class Installation:
         """Wait for the spans of calls whose results the garbage collector has just found."""
         self._tower.settle(timeout_s)
 
-    def _hook(self, provider: Provider, point: Point | Helper | OwnTracer, told: PointStatus) -> Callable[[Any], None]:
+    def _hook(self, provider: Provider, point: _Patched, told: PointStatus) -> Callable[[Any], None]:
         def hook(module: Any) -> None:
             with quietly(f"instrumenting {point.module}.{point.path}"):
                 if self._tower.is_open:
@@ -132,7 +135,7 @@ class Installation:
 
         return hook
 
-    def _patch(self, module: Any, provider: Provider, point: Point | Helper | OwnTracer, told: PointStatus) -> None:
+    def _patch(self, module: Any, provider: Provider, point: _Patched, told: PointStatus) -> None:
         *path, name = point.path.split(".")
         owner = module
         for step in path:
@@ -153,9 +156,11 @@ class Installation:
         self._patches.append(patch)
         told.state = "active"
 
-    def _wrapper(self, original: Any, provider: Provider, point: Point | Helper | OwnTracer) -> Any:
+    def _wrapper(self, original: Any, provider: Provider, point: _Patched) -> Any:
         if isinstance(point, Helper):
             return collecting(original, self._tower)
+        if isinstance(point, ToolRun):
+            return carried_out(original, point.outcome, self._tower)
         if isinstance(point, OwnTracer):
             return silenced(original, point.is_private, self._tower)
         return watched(original, provider, point.operation, self._tower, prepares=point.prepares)

@@ -152,6 +152,23 @@ class OwnTracer:
     is_private: Callable[[Any], bool]
 
 
+class ToolOutcome(NamedTuple):
+    """What a tool gave, and what it said where it tells of failure in its answer; None where it tells of none."""
+
+    value: Any = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """A coroutine function that has a tool carried out, with the parameters `name` and `arguments`. `outcome` reads
+    what it returns."""
+
+    module: str
+    path: str
+    outcome: Callable[[Any], ToolOutcome]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A client library. `name` is the provider when the host name tells no other.
@@ -165,7 +182,8 @@ class Provider:
     name: str
     distribution: str
     tested: str
-    points: Sequence[Point]
+    points: Sequence[Point] = ()
+    tools: Sequence[ToolRun] = ()
     helpers: Sequence[Helper] = ()
     origin: Callable[[Any], Origin] = lambda instance: Origin()
     raw: RawResponse | None = None
