@@ -45,6 +45,13 @@ PORT = click.IntRange(0, 65535)
 )
 @click.option("--ignore-in-sessions", is_flag=True, help="Take no such spans in sessions, either.")
 @click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    envvar="AGENTOPS_WORKERS",
+    show_envvar=True,
+    help="Processes that translate large requests; 0 for none [default: one a core, four at most].",
+)
+@click.option(
     "--log-level",
     type=click.Choice(("debug", "info", "warning", "error"), case_sensitive=False),
     default="info",
@@ -73,6 +80,7 @@ def serve(
     prices: Path | None,
     ignore_spans: tuple[str, ...],
     ignore_in_sessions: bool,
+    workers: int | None,
     log_level: str,
     index: bool,
     retention: Retention,
@@ -101,6 +109,7 @@ def serve(
             prices=prices or (Path(own) if own else None),
             ignore_spans=ignore_spans or told.ignore_spans,
             ignore_in_sessions=ignore_in_sessions or told.ignore_in_sessions,
+            workers=workers,
             log_level=log_level,
             retention=retention,
             index=index,

@@ -20,6 +20,7 @@ __all__ = [
     "count_data_points",
     "decode_logs",
     "decode_traces",
+    "divided_traces",
     "encode_logs",
     "encode_logs_json",
     "encode_traces",
@@ -56,6 +57,11 @@ def decode_traces(body: bytes, content_type: str, rejected: list[str] | None = N
     if _checked_wire(content_type) == "json":
         return traces_of_json(_guarded(lambda: as_json.parse(body)), rejected)
     return spans_of_message(as_protobuf.parse_traces(body), rejected)
+
+
+def divided_traces(body: bytes, parts: int) -> list[bytes]:
+    """An ExportTraceServiceRequest in protobuf as so many of about as many spans each. Raises DecodeError."""
+    return as_protobuf.divided(body, parts)
 
 
 def decode_logs(body: bytes, content_type: str, rejected: list[str] | None = None) -> list[FlatLog]:

@@ -26,7 +26,7 @@ from agentops_otel.server.ingest import Ingest
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, Store
 from agentops_otel.store.keys import Keys
-from agentops_otel.translate import Pricer, session_of_trace
+from agentops_otel.translate import session_of_trace
 
 MAX_UPLOAD = 25 * 1024 * 1024
 
@@ -56,15 +56,12 @@ class Asked:
 class ApiV2:
     """The writing routes. Every answer is JSON, because the old clients take any other for a failure."""
 
-    def __init__(
-        self, store: Store, keys: Keys, gate: Gate, ingest: Ingest, in_flight: InFlight, price: Pricer | None = None
-    ) -> None:
+    def __init__(self, store: Store, keys: Keys, gate: Gate, ingest: Ingest, in_flight: InFlight) -> None:
         self._store = store
         self._keys = keys
         self._gate = gate
         self._ingest = ingest
         self._in_flight = in_flight
-        self._price = price
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -190,7 +187,7 @@ class ApiV2:
             return fact
         # 0 is what clients send that know no price: it is unknown, unless a table has one
         unknown = replace(event, cost=None, price=None)
-        return EventFact(self._price(unknown) if self._price is not None else unknown, fact.revision)
+        return EventFact(self._ingest.price(unknown), fact.revision)
 
     # --- logs, errors, uploads -----------------------------------------------------------------------------------
 

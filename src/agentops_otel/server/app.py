@@ -14,7 +14,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentops_otel._version import __version__
-from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.guard import logger
 from agentops_otel.server.api_docs import page_of
@@ -28,12 +27,13 @@ from agentops_otel.server.options import ServerOptions, is_loopback
 from agentops_otel.server.public_v1 import PublicV1
 from agentops_otel.server.reads import Reads
 from agentops_otel.server.refusals import Refusal, answer, busy
+from agentops_otel.server.translating import Recipe
 from agentops_otel.server.upkeep import Upkeep
-from agentops_otel.store.base import Store
+from agentops_otel.server.workers import usual_count
 from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.keys import Keys
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
-from agentops_otel.translate import Pricer
+from agentops_otel.store.sqlite.store import SqliteStore
 
 HELD_BYTES = 256 * 1024 * 1024
 """Most bytes of request bodies held at once."""
@@ -42,16 +42,16 @@ HELD_BYTES = 256 * 1024 * 1024
 class Parts:
     """What one server is made of. `close` finishes what was accepted; the stores stay open for their owner."""
 
-    def __init__(self, options: ServerOptions, store: Store, keys: Keys, price: Pricer | None = None) -> None:
+    def __init__(self, options: ServerOptions, store: SqliteStore, keys: Keys) -> None:
         self.options = options
         self.store = store
         self.keys = keys
-        self.price = price
         self.counters = Counters()
         self.gate = Gate(keys, is_local=options.is_local, per_second=options.rate_limit)
         self.span_logs = SqliteSpanLogs(options.db)
-        ignored = Ignored(options.ignore_spans, in_sessions=options.ignore_in_sessions)
-        self.ingest = Ingest(store, self.span_logs, self.counters, price=price, ignored=ignored)
+        recipe = Recipe(options.prices, options.ignore_spans, options.ignore_in_sessions)
+        workers = usual_count() if options.workers is None else options.workers
+        self.ingest = Ingest(store, self.span_logs, self.counters, recipe=recipe, workers=workers)
         self.in_flight = InFlight(HELD_BYTES, options.body_timeout_s)
         self.forgetting = Forgetting(store, keys, self.span_logs)
         self.upkeep = Upkeep(
@@ -68,7 +68,7 @@ def make_app(parts: Parts) -> FastAPI:
     """The application. It may be asked as soon as it is made."""
     app = FastAPI(title="agentops-otel", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(OtlpDoors(parts.ingest, parts.gate, parts.in_flight).router())
-    v2 = ApiV2(parts.store, parts.keys, parts.gate, parts.ingest, parts.in_flight, parts.price)
+    v2 = ApiV2(parts.store, parts.keys, parts.gate, parts.ingest, parts.in_flight)
     app.include_router(v2.router())
     app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
@@ -90,6 +90,7 @@ def _add_own_routes(app: FastAPI, parts: Parts) -> None:
     def metrics() -> Response:
         """Counters in the text format of Prometheus."""
         parts.counters.set("held_bytes", parts.in_flight.held)
+        parts.counters.set("workers", parts.ingest.workers.alive)
         parts.counters.set("store_size_bytes", _size(parts.options.db))
         return Response(parts.counters.text(), media_type=CONTENT_TYPE)
 

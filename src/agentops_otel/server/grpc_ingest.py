@@ -58,7 +58,7 @@ class GrpcServer:
         try:
             caller = self._gate.by_headers(_headers(context.invocation_metadata()))
             rejected, message = await self._ingest.run(
-                door, lambda: take(self._ingest, door, caller, body, "application/x-protobuf")
+                door, lambda: take(self._ingest, door, caller, body, "application/x-protobuf"), size=len(body)
             )
         except Refusal as refusal:
             self._counters.add("rejected_requests", refusal.reason)

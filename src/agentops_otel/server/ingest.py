@@ -1,7 +1,7 @@
 """From the bytes of a request to facts that are durable, off the event loop; and the OTLP doors over HTTP.
 
-A request is acknowledged when its facts are in the store. Decoding, translating and writing happen on a few threads; at
-most `MAX_WAITING` requests wait for one, and whoever comes then is asked to come back.
+A request is acknowledged when its facts are in the store. Decoding and translating happen on a few threads, or in other
+processes; writing on the threads. At most `MAX_WAITING` requests wait, and whoever comes then is asked to come back.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from agentops_otel import otlp
-from agentops_otel.conventions.belonging import belonging
 from agentops_otel.conventions.coding_agents import span_of_log
 from agentops_otel.conventions.genai_events import NAMES, log_name
-from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.errors import DecodeError, StoreError
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.guard import logger
@@ -29,46 +27,60 @@ from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.bodies import InFlight, decompressed
 from agentops_otel.server.metrics import Counters
 from agentops_otel.server.refusals import Refusal, busy
+from agentops_otel.server.translating import Recipe, Translation
+from agentops_otel.server.workers import Workers
 from agentops_otel.spans import FlatLog, FlatSpan
-from agentops_otel.store.base import Store
+from agentops_otel.store.sqlite.appending import Batch, prepare
 from agentops_otel.store.sqlite.span_logs import SqliteSpanLogs
-from agentops_otel.translate import Pricer, translate
+from agentops_otel.store.sqlite.store import SqliteStore
+from agentops_otel.translate import translate
 
 T = TypeVar("T")
 
 MAX_WAITING = 128
-WORKERS = 2
+
+LARGE = 64 * 1024
+"""A body of so many bytes is translated by the workers, and waits for other large ones only."""
 
 BUSY_FOR_S = 1.0
 """How long after a request the next one is expected."""
+
+COMPRESSION = 6
+"""How much longer than its body a compressed request is taken to be: gzip makes that of spans with texts."""
 
 NOT_STORED = "metrics are counted and not stored"
 
 
 class Ingest:
-    """The way into the store. `close` waits for what was accepted."""
+    """The way into the store. `close` waits for what was accepted.
+
+    Small requests have threads of their own, so that none waits behind large ones. `workers` translate the large ones;
+    without any they are translated here, one at a time.
+    """
 
     def __init__(
         self,
-        store: Store,
+        store: SqliteStore,
         span_logs: SqliteSpanLogs,
         counters: Counters,
         *,
-        price: Pricer | None = None,
-        ignored: Ignored | None = None,
-        workers: int = WORKERS,
+        recipe: Recipe,
+        workers: int = 0,
     ) -> None:
         self._store = store
         self._span_logs = span_logs
         self._counters = counters
-        self._price = price
-        self._ignored = ignored or Ignored()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="agentops-ingest")
+        self._translation = Translation(recipe)
+        self.price = self._translation.price
+        self.workers = Workers(recipe, workers)
+        self._small = ThreadPoolExecutor(2, thread_name_prefix="agentops-small")
+        self._large = ThreadPoolExecutor(1 + workers, thread_name_prefix="agentops-large")
         self._waiting = 0
         self._last_s = float("-inf")
 
-    async def run(self, door: str, work: Callable[[], T]) -> T:
-        """Do this on a worker thread. Raises Refusal: 503 when too many wait or the store fails, 400 for bad input."""
+    async def run(self, door: str, work: Callable[[], T], size: int = 0) -> T:
+        """Do this on a thread, for a body of about so many bytes. Raises Refusal: 503 when too many wait or the store
+        fails, 400 for bad input."""
         if self._waiting >= MAX_WAITING:
             raise busy("too many requests are waiting; try again")
         self._waiting += 1
@@ -76,7 +88,8 @@ class Ingest:
         self._counters.add("received_requests", door)
         started = time.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, _translating_errors, work)
+            threads = self._small if size < LARGE else self._large
+            return await asyncio.get_running_loop().run_in_executor(threads, _translating_errors, work)
         finally:
             self._waiting -= 1
             self._last_s = time.monotonic()
@@ -88,28 +101,27 @@ class Ingest:
         return self._waiting > 0 or time.monotonic() - self._last_s < BUSY_FOR_S
 
     def append(self, door: str, project_id: str, facts: Sequence[Fact], records: int) -> None:
-        """Write facts; they are durable when this returns. Runs on a worker thread."""
-        done = self._store.append(project_id, facts)
+        """Write facts; they are durable when this returns. Runs on one of the threads."""
+        self._append(door, project_id, prepare(facts), records)
+
+    def _append(self, door: str, project_id: str, batches: Sequence[Batch], records: int) -> None:
+        done = self._store.append_encoded(project_id, batches)
         self._counters.add("stored_events", amount=done.new + done.replaced)
         self._counters.add("accepted_records", door, records)
 
-    def spans(self, door: str, project_id: str, spans: Sequence[FlatSpan], rejected: Sequence[str]) -> None:
-        """Translate and write spans, but for those that are to be left out; count those that were refused."""
-        self._counters.add("received_records", door, len(spans) + len(rejected))
+    def spans(self, door: str, project_id: str, body: bytes, content_type: str) -> list[str]:
+        """Translate and write the spans of a body, but for those that are to be left out; why others were refused."""
+        said = self.workers.translated(body, content_type) if len(body) >= LARGE else None
+        batches, silent, spans, rejected, *_ = said or self._translation.of(body, content_type)
+        self._counters.add("received_records", door, spans + len(rejected))
         if rejected:
             self._counters.add("rejected_records", door, len(rejected))
             logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
-        facts: list[Fact] = []
-        silent: list[FlatSpan] = []
-        for span in self._ignored.kept(belonging(spans)):
-            said = translate(span, price=self._price)
-            facts += said
-            if any(_is_silent(fact) for fact in said):
-                silent.append(span)
         if silent:
             self._span_logs.put_spans(project_id, silent)
-            facts += self._with_logs(project_id, silent)
-        self.append(door, project_id, facts, len(spans))
+            batches += prepare(self._with_logs(project_id, silent))
+        self._append(door, project_id, batches, spans)
+        return rejected
 
     def logs(self, door: str, project_id: str, logs: Sequence[FlatLog]) -> int:
         """Join the messages of model calls to their spans, whichever comes first, and make events of what coding agents
@@ -118,7 +130,7 @@ class Ingest:
         self._counters.add("received_records", door, len(logs))
         messages = [log for log in logs if log.trace_id and log.span_id and log_name(log) in NAMES]
         told = [span for span in map(span_of_log, logs) if span is not None]
-        facts = [fact for span in told for fact in translate(span, price=self._price)]
+        facts = [fact for span in told for fact in translate(span, price=self.price)]
         if messages:
             self._span_logs.put_logs(project_id, messages)
             keys = dict.fromkeys((log.trace_id or "", log.span_id or "") for log in messages)
@@ -132,7 +144,7 @@ class Ingest:
         facts: list[Fact] = []
         for span in spans:
             logs = known[span.trace_id, span.span_id]
-            said = translate(span, logs=logs, price=self._price) if logs else []
+            said = translate(span, logs=logs, price=self.price) if logs else []
             facts += [replace(one, revision=one.revision + len(logs)) for one in said if _is_call(one)]
         return facts
 
@@ -143,17 +155,13 @@ class Ingest:
 
     def close(self) -> None:
         """Finish what was accepted, take nothing more."""
-        self._pool.shutdown(wait=True)
+        self._small.shutdown(wait=True)
+        self._large.shutdown(wait=True)
+        self.workers.close()
 
 
 def _is_call(fact: Fact) -> TypeGuard[EventFact]:
     return isinstance(fact, EventFact) and isinstance(fact.event, LLMCall)
-
-
-def _is_silent(fact: Fact) -> bool:
-    """Whether this is a model call without its messages, which may come as log records."""
-    event = fact.event if isinstance(fact, EventFact) else None
-    return isinstance(event, LLMCall) and (event.prompt is None or event.completion is None)
 
 
 def _translating_errors(work: Callable[[], T]) -> T:
@@ -205,7 +213,9 @@ class OtlpDoors:
         caller = self._gate.by_headers(request.headers)
         async with self._in_flight.body(request) as body:
             rejected, message = await self._ingest.run(
-                door, lambda: take(self._ingest, door, caller, decompressed(body, encoding), content_type)
+                door,
+                lambda: take(self._ingest, door, caller, decompressed(body, encoding), content_type),
+                size=len(body) * (COMPRESSION if encoding else 1),
             )
         if wire == "json":
             return JSONResponse(_partial_json(door, rejected, message))
@@ -225,9 +235,7 @@ _BODY = {
 
 def take_traces(ingest: Ingest, door: str, caller: Caller, body: bytes, content_type: str) -> tuple[int, str]:
     """Decode, translate and store spans: how many were rejected, and why the first was."""
-    rejected: list[str] = []
-    spans = otlp.decode_traces(body, content_type, rejected)
-    ingest.spans(door, caller.project_id, spans, rejected)
+    rejected = ingest.spans(door, caller.project_id, body, content_type)
     return len(rejected), rejected[0] if rejected else ""
 
 

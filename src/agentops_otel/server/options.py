@@ -19,7 +19,9 @@ class ServerOptions:
     `retention` says which sessions are removed, at the start and every hour;
     `index` keeps an index of the words in recorded texts. `ignore_spans`
     are patterns of spans that are not taken, `ignore_in_sessions` extends them to sessions (`conventions.ignoring`).
-    `head_timeout_s` and `body_timeout_s` are how long a client may take to send the head and the body of a request.
+    `workers` are processes that translate large requests: None for one a core (where there are several, four at most),
+    0 to translate in the server. `head_timeout_s` and `body_timeout_s` are how long a client may take to send the head
+    and the body of a request.
     """
 
     db: Path
@@ -36,6 +38,7 @@ class ServerOptions:
     index: bool = True
     ignore_spans: tuple[str, ...] = ()
     ignore_in_sessions: bool = False
+    workers: int | None = None
     head_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
     exit_timeout_s: float = 10.0

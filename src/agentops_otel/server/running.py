@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import socket
 import sys
@@ -16,11 +15,11 @@ import uvicorn
 from agentops_otel.errors import ConfigurationError
 from agentops_otel.guard import logger
 from agentops_otel.host import liveness
-from agentops_otel.pricing import Pricer, PriceTable
 from agentops_otel.server.app import Parts, make_app
 from agentops_otel.server.connections import allow_many_files, http_protocol
 from agentops_otel.server.options import ServerOptions
-from agentops_otel.store import open_store
+from agentops_otel.server.translating import collect_garbage_rarely
+from agentops_otel.store.sqlite import SqliteStore
 from agentops_otel.store.sqlite.keys import SqliteKeys
 
 SWITCH_S = 0.0005
@@ -144,31 +143,17 @@ def log_to_stderr(level: str) -> None:
 def serve_here(options: ServerOptions, ready: Callable[[str, int | None], None] | None = None) -> None:
     """Open the stores, serve, close them; see `server.serve`."""
     keys = SqliteKeys(options.db)
-    store = open_store(options.db, liveness=liveness, checkpoints=False)  # `Upkeep` does them
+    store = SqliteStore(options.db, liveness=liveness, checkpoints=False)  # `Upkeep` does them
     try:
         options.check(any_key=keys.any_key())
         log_to_stderr(options.log_level)
-        _collect_garbage_rarely()
+        collect_garbage_rarely()
         allow_many_files()
         sys.setswitchinterval(SWITCH_S)
-        asyncio.run(run(Parts(options, store, keys, _pricer(options).priced), ready or _announce))
+        asyncio.run(run(Parts(options, store, keys), ready or _announce))
     finally:
         store.close()
         keys.close()
-
-
-def _collect_garbage_rarely() -> None:
-    """A batch makes some ten thousand objects that all live until it is written: looking at them now and then is waste.
-
-    Measured on ingest of 500 spans a request: a seventh of the time.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-def _pricer(options: ServerOptions) -> Pricer:
-    own = PriceTable.load(options.prices) if options.prices is not None else None
-    return Pricer(own)
 
 
 def _announce(url: str, grpc_port: int | None) -> None:

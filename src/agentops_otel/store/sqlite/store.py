@@ -86,7 +86,10 @@ class SqliteStore:
 
     def append(self, project_id: str, facts: Sequence[Fact]) -> Appended:
         """Take facts in, in one transaction; see `Store.append`."""
-        batches = appending.prepare(facts)
+        return self.append_encoded(project_id, appending.prepare(facts))
+
+    def append_encoded(self, project_id: str, batches: Sequence[appending.Batch]) -> Appended:
+        """`append` of what `appending.prepare` made of facts, by another process perhaps."""
         if not batches:
             return Appended(0, 0)
         with self._connections.writing() as db:
