@@ -2,9 +2,12 @@
 
 Batches of 500 spans of 20 attributes with a 1 KB prompt and a 1 KB completion, unique ids. Naive is Starlette, uvicorn,
 protobuf and `executemany` into SQLite (WAL, NORMAL) with the payload as JSON, without any translation. Both servers are
-processes of their own, asked in turn; acknowledged means that the rows are there.
+processes of their own, asked in turn, by one client and by four at once; acknowledged means that the rows are there.
 
     python benchmarks/bench_ingest.py [--rounds 5] [--batches 12]
+
+On a machine that others use, `chrt -r 1` before it gives both servers the cores for some seconds: rates are those of a
+quiet machine then, but latencies are not, because the kernel lets processes of one priority wait longer.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from agentops_otel.spans import FlatSpan
 from agentops_otel.store.sqlite import SqliteStore
 
 SPANS = 500
+WARM = 4
+"""Batches before the first round; with the first of them our server starts its workers."""
 
 NAIVE = """
 import json, sqlite3, sys, socket
@@ -70,6 +75,14 @@ serve(options, lambda url, _: print(url, flush=True))
 """
 
 
+def post(connection: http.client.HTTPConnection, body: bytes) -> None:
+    """One request, until it is acknowledged."""
+    connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200, answer.status
+
+
 class Server:
     """A receiver process over a file of its own."""
 
@@ -82,15 +95,17 @@ class Server:
         self.connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
 
     def post(self, body: bytes) -> None:
-        self.connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
-        answer = self.connection.getresponse()
-        answer.read()
-        assert answer.status == 200, answer.status
+        post(self.connection, body)
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Another connection to it."""
+        return http.client.HTTPConnection(self.connection.host, self.connection.port, timeout=60)
 
     def cpu_seconds(self) -> float:
-        """Processor time of the server so far: what a busy machine does not change much."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return times.user + times.system
+        """Processor time of the server and its workers so far: what a busy machine does not change much."""
+        server = psutil.Process(self.process.pid)
+        times = [process.cpu_times() for process in (server, *server.children())]
+        return sum(one.user + one.system for one in times)
 
     def bytes_on_disk(self) -> int:
         paths = [Path(f"{self.db}{suffix}") for suffix in ("", "-wal")]
@@ -139,27 +154,37 @@ def messages(role: str, content: str) -> str:
     return json.dumps([{"role": role, "parts": [{"type": "text", "content": content}]}])
 
 
-def measure(server: Server, bodies: list[bytes]) -> tuple[float, float]:
+def measure(server: Server, bodies: list[bytes], clients: int) -> tuple[float, float]:
     """Spans a second over these batches, and microseconds of the server's processor for one."""
-    started, used, spans = time.perf_counter(), server.cpu_seconds(), len(bodies) * SPANS
-    for body in bodies:
-        server.post(body)
-    return spans / (time.perf_counter() - started), (server.cpu_seconds() - used) / spans * 1e6
+    connections, spans = [server.connect() for _ in range(clients)], len(bodies) * SPANS
+
+    def send(nth: int) -> None:
+        for body in bodies[nth::clients]:
+            post(connections[nth], body)
+
+    started, used = time.perf_counter(), server.cpu_seconds()
+    threads = [threading.Thread(target=send, args=(nth,)) for nth in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rate, microseconds = spans / (time.perf_counter() - started), (server.cpu_seconds() - used) / spans * 1e6
+    for connection in connections:
+        connection.close()
+    return rate, microseconds
 
 
 def latencies(server: Server, rng: random.Random, prompts: list[str], seconds: float) -> list[float]:
     """Milliseconds of requests of one span, 200 a second, while batches come in on another connection."""
-    address = server.connection.host, server.connection.port
     small, large = [batch(rng, prompts, 1) for _ in range(int(seconds * 200))], [batch(rng, prompts) for _ in range(40)]
     stop = threading.Event()
 
     def flood() -> None:
-        connection = http.client.HTTPConnection(*address, timeout=60)
+        connection = server.connect()
         for n in range(10**6):
             if stop.is_set():
                 break
-            connection.request("POST", "/v1/traces", large[n % 40], {"Content-Type": "application/x-protobuf"})
-            connection.getresponse().read()
+            post(connection, large[n % 40])
         connection.close()
 
     server.connection.close()  # it has been idle while batches were made; asked again, it connects anew
@@ -206,26 +231,30 @@ def main() -> None:
         for name, program in (("naive", NAIVE), ("ours", OURS)):
             (Path(folder) / name).mkdir()
             servers[name] = Server(program, Path(folder) / name)
-        rates: dict[str, list[float]] = {name: [] for name in servers}
-        cpu: dict[str, list[float]] = {name: [] for name in servers}
+        warm = [batch(rng, prompts) for _ in range(WARM)]
         for server in servers.values():
-            measure(server, [batch(rng, prompts)])
-        for _ in range(asked.rounds):
-            bodies = [batch(rng, prompts) for _ in range(asked.batches)]
+            measure(server, warm, 1)
+        sent = WARM
+        for clients in (1, 4):
+            rates: dict[str, list[float]] = {name: [] for name in servers}
+            cpu: dict[str, list[float]] = {name: [] for name in servers}
+            for _ in range(asked.rounds):
+                bodies = [batch(rng, prompts) for _ in range(asked.batches)]
+                sent += len(bodies)
+                for name, server in servers.items():
+                    rate, microseconds = measure(server, bodies, clients)
+                    rates[name].append(rate)
+                    cpu[name].append(microseconds)
             for name, server in servers.items():
-                rate, microseconds = measure(server, bodies)
-                rates[name].append(rate)
-                cpu[name].append(microseconds)
-        spans = SPANS * (1 + asked.rounds * asked.batches)
-        for name, server in servers.items():
-            found = rates[name]
-            print(
-                f"{name:6} {statistics.median(found):8,.0f} spans/s [{min(found):,.0f}..{max(found):,.0f}]"
-                f"  {statistics.median(cpu[name]):5.0f} µs CPU/span  {server.bytes_on_disk() / spans:7,.0f} bytes/span"
-            )
-        ratio = statistics.median(b / a for a, b in zip(rates["naive"], rates["ours"], strict=True))
-        by_cpu = statistics.median(a / b for a, b in zip(cpu["naive"], cpu["ours"], strict=True))
-        print(f"ours / naive: {ratio:.2f} by the clock, {by_cpu:.2f} by processor time   load {os.getloadavg()[0]:.1f}")
+                found = rates[name]
+                print(
+                    f"{clients} connections: {name:6} {statistics.median(found):8,.0f} spans/s [{min(found):,.0f}.."
+                    f"{max(found):,.0f}]  {statistics.median(cpu[name]):5.0f} µs CPU/span  "
+                    f"{server.bytes_on_disk() / sent / SPANS:7,.0f} bytes/span"
+                )
+            ratio = statistics.median(b / a for a, b in zip(rates["naive"], rates["ours"], strict=True))
+            by_cpu = statistics.median(a / b for a, b in zip(cpu["naive"], cpu["ours"], strict=True))
+            print(f"ours / naive: {ratio:.2f} by the clock, {by_cpu:.2f} by processor   load {os.getloadavg()[0]:.1f}")
         waits = sorted(latencies(servers["ours"], rng, prompts, asked.latency_seconds))
         print(
             f"one span at 200 a second while ingesting: p50 {waits[len(waits) // 2]:.1f} ms, p99 "
