@@ -7,8 +7,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agentops_otel.facts import EventFact
 from agentops_otel.imports import facts_of_file
+from agentops_otel.otlp import encode_traces
+from agentops_otel.spans import FlatSpan
 
 from .running import Running
 
@@ -103,6 +107,76 @@ def test_a_conversation_of_claude_code_is_a_session(bridge: Running) -> None:
     } == {
         ("no such file", None, "tools"),
         ("Overloaded", "529", "llms"),
+    }
+
+
+def claude_spans(session_id: str, **more: str) -> bytes:
+    """The spans of Claude Code's beta traces for the same, as users of 2.1 report them: they tell no cost."""
+    trace_id, common = uuid.uuid4().hex, {"session.id": session_id, "terminal.type": "vscode"}
+    request = {
+        "model": "claude-sonnet-4-5",
+        "gen_ai.system": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+        "llm_request.context": "interaction",
+        "duration_ms": 1510,
+        "ttft_ms": 300,
+        "input_tokens": 10,
+        "output_tokens": 20,
+        "cache_read_tokens": 1000,
+        "cache_creation_tokens": 30,
+        "success": True,
+        **more,
+    }
+
+    def span(number: int, name: str, start_ms: int, end_ms: int, **attributes: Any) -> FlatSpan:
+        return FlatSpan(
+            trace_id,
+            f"{number:016x}",
+            f"claude_code.{name}",
+            AT_NS + start_ms * 10**6,
+            AT_NS + end_ms * 10**6,
+            parent_span_id=f"{1:016x}" if number > 1 else None,
+            attributes={**common, "span.type": name, **attributes},
+            scope_name="com.anthropic.claude_code.tracing",
+        )
+
+    return encode_traces(
+        [
+            span(1, "interaction", 0, 5000, user_prompt_length=5),
+            span(2, "llm_request", -505, 1005, **request),
+            span(3, "tool", 2750, 3000, tool_name="Bash", duration_ms=250),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"request_id": "req_1"}, {"request_id": "req_1", "gen_ai.response.id": "msg_1"}],
+    ids=["no id", "1", "2"],
+)
+@pytest.mark.parametrize("first", ["logs", "traces"])
+def test_spans_of_claude_code_beside_its_records_are_paid_once(
+    bridge: Running, first: str, more: dict[str, str]
+) -> None:
+    """With its beta traces one request is told twice: calls, tokens, tools and cost are those of the records."""
+    session_id = str(uuid.uuid4())
+
+    def send(signal: str) -> int:
+        if signal == "logs":
+            return bridge.ask("POST", "/v1/logs", claude(session_id)).status
+        spans = claude_spans(session_id, **more)
+        return bridge.ask("POST", "/v1/traces", spans, Content_Type="application/x-protobuf").status
+
+    second = "traces" if first == "logs" else "logs"
+    assert [send(signal) for signal in (first, second)] == [200, 200]
+
+    stats = bridge.get(f"/v2/sessions/{session_id}/stats")
+    assert {name: stats[name] for name in ("llms", "tools", "cost_usd", "unpriced_llms", "prompt_tokens")} == {
+        "llms": 2,
+        "tools": 2,
+        "cost_usd": "0.0123",
+        "unpriced_llms": 0,
+        "prompt_tokens": 1040,
     }
 
 

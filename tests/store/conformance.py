@@ -667,6 +667,27 @@ def test_a_session_that_is_its_trace_is_not_moved(store: Store) -> None:
     assert sorted(ids(store, SessionQuery())) == sorted(["chat-7", OWN])
 
 
+def test_a_search_follows_events_that_move_to_another_session(store: Any) -> None:
+    """What was said in a trace is found in the session that the trace names later, and not twice; indexed or not."""
+    root, one, tool, *_ = spans_of_a_trace()
+    asked = replace(tool, attributes={**tool.attributes, "gen_ai.tool.call.arguments": '{"query": "walrus"}'})
+    store.append("p", [*translate(root), *translate(asked)])
+    index(store)
+    assert ids(store, SessionQuery(text="walrus")) == [OWN]
+    store.append("p", translate(one))
+    assert ids(store, SessionQuery(text="walrus")) == ["chat-7"]
+    index(store)
+    assert ids(store, SessionQuery(text="walrus")) == ["chat-7"]
+    store.delete_session("p", "chat-7")
+    assert ids(store, SessionQuery(text="walrus")) == []
+
+
+def index(store: Any) -> None:
+    """Take all that was appended into the index of words, where the store has one."""
+    while getattr(store, "index_texts", bool)():
+        pass
+
+
 def test_what_comes_after_a_deletion_is_a_session_of_its_own(store: Any) -> None:
     """The trace no longer leads to the session that is gone."""
     root, one, *_ = spans_of_a_trace()
