@@ -449,10 +449,14 @@ def _follow_errors(known: Sequence[View], tree: _Tree, answer: dict[str, str]) -
 
 
 def _flatten(answer: dict[str, str]) -> None:
-    """Name the one that counts, not one that repeats it."""
+    """Name the one that counts, not one that repeats it. Of errors that each name the other as their cause one does."""
     for event_id in sorted(answer):
-        target, seen = answer[event_id], {event_id}
-        while target in answer and target not in seen:
-            seen.add(target)
-            target = answer[target]
-        answer[event_id] = target
+        path = [event_id]
+        while path[-1] in answer and answer[path[-1]] not in path:
+            path.append(answer[path[-1]])
+        if path[-1] in answer:
+            circle = path[path.index(answer[path[-1]]) :]
+            del answer[min(circle)]
+    for event_id in answer:
+        while answer[event_id] in answer:
+            answer[event_id] = answer[answer[event_id]]

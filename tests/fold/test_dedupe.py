@@ -242,6 +242,15 @@ def test_an_ordinary_session_needs_no_more_than_a_glance() -> None:
     )
 
 
+def test_errors_that_name_each_other_as_their_cause_leave_one() -> None:
+    """No sender should; neither is lost with the other."""
+    views = [
+        View("b", "errors", 0, 5, "t", "b", "a", trigger_id="c", said="no"),
+        View("c", "errors", 0, 5, "t", "a", "b", trigger_id="b", said="no"),
+    ]
+    assert twins(views) == {"c": "b"}
+
+
 @settings(max_examples=300, deadline=None)
 @given(VIEWS, st.randoms())
 def test_any_order_gives_the_same_answer(views: list[View], chance: random.Random) -> None:
