@@ -30,7 +30,7 @@ TEXTS = [random.Random(nth).randbytes(1500).hex() for nth in range(64)]
 
 
 class Resident:
-    """How much memory a process has, and the most it had while this block ran."""
+    """How much memory a server has with its workers, and the most it had while this block ran."""
 
     def __init__(self, running: Running) -> None:
         assert running.process is not None
@@ -40,7 +40,8 @@ class Resident:
         self.most = self.mb()
 
     def mb(self) -> float:
-        return float(self._process.memory_info().rss) / 2**20
+        processes = [self._process, *self._process.children()]
+        return sum(process.memory_info().rss for process in processes) / 2**20
 
     def _watch(self) -> None:
         while not self._over.wait(0.01):

@@ -79,3 +79,21 @@ def test_messages_go_with_their_session(bridge: Running) -> None:
     ]
     database.close()
     assert counts == [(0,), (0,)]
+
+
+def test_messages_that_came_first_stay_in_the_session_of_their_call(bridge: Running) -> None:
+    """Where the trace names two sessions, and the call none: its parent says which."""
+    session_id, first, second = (str(uuid.uuid4()) for _ in range(3))
+    call = replace(chat(session_id), parent_span_id="00000000000000b1")
+    tops = [
+        replace(chat(session_id), name="step", span_id=f"00000000000000b{nth}", attributes={"session.id": name})
+        for nth, name in ((1, first), (2, second))
+    ]
+    log = encode_logs([said(session_id, "gen_ai.user.message", 1, content="Hi")])
+
+    for signal, body in (("logs", log), ("traces", encode_traces([*tops, call]))):
+        assert bridge.ask("POST", f"/v1/{signal}", body, Content_Type=PROTOBUF).status == 200
+
+    events = bridge.get(f"/v2/sessions/{first}/events?payloads=true")["events"]
+    assert [event["prompt"][0]["parts"][0]["content"] for event in events if event["event_type"] == "llms"] == ["Hi"]
+    assert bridge.ask("GET", f"/v2/sessions/{session_id}").status == 404

@@ -203,6 +203,37 @@ def test_a_worker_that_dies_takes_no_request_with_it(serving: Running) -> None:
     assert worker_of(serving).pid != worker.pid
 
 
+def test_a_server_that_is_killed_loses_nothing_that_its_workers_translated(serving: Running) -> None:
+    """kill -9 in the middle of large requests: of each that was answered with 200 every span is there afterwards."""
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def send() -> None:
+        while len(acknowledged) < 100:
+            session_id = str(uuid.uuid4())
+            try:
+                status = post(serving, large(session_id))
+            except OSError:
+                return
+            if status == 200:
+                acknowledged.append(session_id)
+            if len(acknowledged) == 4:
+                enough.set()
+
+    senders = [threading.Thread(target=send) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    assert enough.wait(60)
+    serving.kill()
+    for sender in senders:
+        sender.join(60)
+    serving.start()
+    kept = [serving.get(f"/v2/sessions/{session_id}/stats")["llms"] for session_id in acknowledged]
+
+    assert len(acknowledged) >= 4
+    assert {SPANS} == set(kept)
+
+
 def test_small_requests_do_not_wait_for_large_ones(serving: Running) -> None:
     """While as many large requests wait as there are threads for them, a small one is taken."""
     worker, statuses = worker_of(serving), list[int]()

@@ -119,7 +119,7 @@ class Ingest:
             logger.warning("%d spans of project %s were refused, the first: %s", len(rejected), project_id, rejected[0])
         if silent:
             self._span_logs.put_spans(project_id, silent)
-            batches += prepare(self._with_logs(project_id, silent))
+            batches += prepare(self._with_logs(project_id, self._span_logs.with_logs(project_id, silent)))
         self._append(door, project_id, batches, spans)
         return rejected
 

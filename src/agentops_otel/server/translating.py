@@ -22,8 +22,8 @@ from agentops_otel.conventions.ignoring import Ignored
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.pricing import Pricer, PriceTable
 from agentops_otel.records import LLMCall
-from agentops_otel.spans import FlatSpan
 from agentops_otel.store.sqlite.appending import Batch, prepare
+from agentops_otel.store.sqlite.span_logs import Waiting
 from agentops_otel.translate import translate
 
 YIELDING = 5
@@ -43,7 +43,7 @@ class Translated(NamedTuple):
     it had, a sentence for each that was refused, and whether some spans name a session and some do not."""
 
     batches: list[Batch]
-    silent: list[FlatSpan]
+    silent: list[Waiting]
     spans: int
     rejected: list[str]
     named: bool = False
@@ -62,12 +62,12 @@ class Translation:
         rejected: list[str] = []
         spans = otlp.decode_traces(body, content_type, rejected)
         facts: list[Fact] = []
-        silent: list[FlatSpan] = []
+        silent: list[Waiting] = []
         for span in self._ignored.kept(belonging(spans)):
             said = translate(span, price=self.price)
             facts += said
             if any(map(_is_silent, said)):
-                silent.append(span)
+                silent.append(Waiting.of(span))
         names = {session_named_by(span.attributes) is not None for span in spans}
         return Translated(prepare(facts), silent, len(spans), rejected, True in names, False in names)
 

@@ -6,7 +6,9 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from agentops_otel.otlp import decode_logs, decode_traces, encode_logs, encode_traces
 from agentops_otel.spans import FlatLog, FlatSpan
@@ -17,6 +19,21 @@ KEPT_NS = 3600 * 1_000_000_000
 
 SpanKey = tuple[str, str]
 """Trace id and span id."""
+
+
+class Waiting(NamedTuple):
+    """A span whose log records may still come, as an ExportTraceServiceRequest; and the session, which that lacks."""
+
+    trace_id: str
+    span_id: str
+    body: bytes
+    session_id: str | None
+
+    @classmethod
+    def of(cls, span: FlatSpan) -> Waiting:
+        """The span, encoded."""
+        return cls(span.trace_id, span.span_id, encode_traces([span]), span.session_id)
+
 
 _PROTOBUF = "application/x-protobuf"
 
@@ -44,13 +61,20 @@ class SqliteSpanLogs:
             db.executemany("INSERT OR IGNORE INTO span_logs VALUES (?, ?, ?, ?, ?, ?)", rows)
             db.execute("DELETE FROM span_logs WHERE received_ns < ?", (now - KEPT_NS,))
 
-    def put_spans(self, project_id: str, spans: Sequence[FlatSpan]) -> None:
+    def put_spans(self, project_id: str, spans: Iterable[Waiting]) -> None:
         """Keep spans whose log records may still come."""
         now = self._clock()
-        rows = [(project_id, span.trace_id, span.span_id, now, encode_traces([span])) for span in spans]
+        rows = [(project_id, span.trace_id, span.span_id, now, span.body) for span in spans]
         with self._connections.writing() as db:
             db.executemany("INSERT OR REPLACE INTO awaiting_spans VALUES (?, ?, ?, ?, ?)", rows)
             db.execute("DELETE FROM awaiting_spans WHERE received_ns < ?", (now - KEPT_NS,))
+
+    def with_logs(self, project_id: str, spans: Iterable[Waiting]) -> list[FlatSpan]:
+        """Those of these spans of which a log record came, decoded."""
+        sql = "SELECT 1 FROM span_logs WHERE project_id = ? AND trace_id = ? AND span_id = ?"
+        with self._connections.reading() as db:
+            told = [span for span in spans if db.execute(sql, (project_id, span.trace_id, span.span_id)).fetchone()]
+        return [replace(span, session_id=one.session_id) for one in told for span in decode_traces(one.body, _PROTOBUF)]
 
     def logs(self, project_id: str, keys: Iterable[SpanKey]) -> dict[SpanKey, list[FlatLog]]:
         """The log records of these spans, as far as they came."""
