@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agentops_otel.facts import EventFact, SessionFacts
-from agentops_otel.records import Failure, LLMCall, ToolCall, Usage
+from agentops_otel.records import Action, Failure, LLMCall, ToolCall, Usage
 from agentops_otel.store.sqlite import SqliteStore
 from dashboard.browser import chromium
 from dashboard.history import history
@@ -101,7 +101,7 @@ def multiply(db: Path, count: int) -> None:
 
 
 def long_session(session_id: str, start_ns: int, count: int) -> list[EventFact | SessionFacts]:
-    """Agents' steps: a call, then tools, some of them failing."""
+    """Agents' steps: calls, then tools, some of them failing."""
     facts: list[EventFact | SessionFacts] = [SessionFacts(session_id, start_ns)]
     for number in range(count):
         begin = start_ns + number * MS
@@ -114,7 +114,9 @@ def long_session(session_id: str, start_ns: int, count: int) -> list[EventFact |
             "init_timestamp": begin,
             "end_timestamp": begin + (10 * MS if number % 10 == 0 else MS),
         }
-        if number % 500 == 499:
+        if number % 10 == 0:
+            facts.append(EventFact(Action(name="step", **named)))
+        elif number % 500 == 499:
             facts.append(
                 EventFact(Failure(name="TimeoutError", error_type="TimeoutError", details="too late", **named))
             )

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from agentops_otel.server.dashboard.charts import Chart, Layer, Mark, Series, chart
-from agentops_otel.server.dashboard.overview_page import SPANS, Recent, query_of
+from agentops_otel.server.dashboard.overview_page import SPANS, query_of
+from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.store.overview import Overview
 
 from .conftest import Recorded
@@ -144,3 +145,18 @@ def test_an_answer_is_kept_twenty_times_as_long_as_it_took() -> None:
     assert recent.get(("p", "24h"), find).reasons == [("", 2)]
     now[0] += 0.2
     assert recent.get(("p", "7d"), find).reasons == [("", 3)]
+
+
+def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
+    """The last ones; an answer that has to be found anew is one of them."""
+    now, found = [0.0], []
+    recent: Recent[str] = Recent(lambda: now[0], most=2)
+
+    def find(key: str) -> str:
+        found.append(key)
+        now[0] += 1
+        return key
+
+    for key in "abbcacb":
+        assert recent.get(key, lambda key=key: find(key)) == key  # type: ignore[misc]
+    assert "".join(found) == "abcab"

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from agentops_otel.records import Action, Event, Failure, LLMCall, ToolCall
 from agentops_otel.server.dashboard.minimap import LANE, Lane, minimap
-from agentops_otel.server.dashboard.timeline import GAP_WIDTH, WIDTH, Axis, Bar, Gap, Tick, gaps_of
+from agentops_otel.server.dashboard.timeline import GAP_WIDTH, WIDTH, Axis, Bar, Gap, Tick, gaps_of, ran_of
 from agentops_otel.server.dashboard.view import View, seconds
-from agentops_otel.server.dashboard.waterfall import axis_of, waterfall
+from agentops_otel.server.dashboard.waterfall import Waterfall, axis_of
 
 from .conftest import PROTOBUF, Recorded, at_times
 from .test_waterfall import event
@@ -25,11 +25,11 @@ EVENTS: list[Event] = [STEP, EARLY, LATE]
 def test_a_gap_is_when_nothing_ran_within_steps() -> None:
     """A step in which others ran is around them, one by itself is not; short gaps and errors are no matter."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=500)
-    assert gaps_of([*EVENTS, failed], 0, 1000) == [Gap(100, 900)]
-    assert gaps_of([*EVENTS, event(Action, "wait", 100, 880, "step")], 0, 1000) == []
-    assert gaps_of([EARLY], 0, 1000) == [Gap(100, 1000)]
-    assert gaps_of([LATE], 0, 950) == [Gap(0, 900)]
-    assert gaps_of([], 0, 0) == []
+    assert gaps_of(ran_of([*EVENTS, failed]), 0, 1000) == [Gap(100, 900)]
+    assert gaps_of(ran_of([*EVENTS, event(Action, "wait", 100, 880, "step")]), 0, 1000) == []
+    assert gaps_of(ran_of([EARLY]), 0, 1000) == [Gap(100, 1000)]
+    assert gaps_of(ran_of([LATE]), 0, 950) == [Gap(0, 900)]
+    assert gaps_of(ran_of([]), 0, 0) == []
 
 
 def test_a_closed_gap_has_a_fixed_width() -> None:
@@ -62,7 +62,7 @@ def test_the_axis_is_labelled_with_its_times_or_its_gaps() -> None:
 def test_a_part_of_the_time_shows_what_ran_in_it() -> None:
     """With what it is in, and the errors of what is shown; the axis is that part."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=999, trigger_event_id="late")
-    plan = waterfall([*EVENTS, failed], View(begin_ns=500, end_ns=950))
+    plan = Waterfall([*EVENTS, failed], View(begin_ns=500, end_ns=950))
     assert [(row.event.event_id, row.failed) for row in plan.rows] == [("step", False), ("late", True)]
     assert (plan.axis.start_ns, plan.axis.end_ns, plan.whole.end_ns) == (500, 950, 1000)
     assert [*plan.rows[1].bars] == [Bar(888.89, 111.11)]
@@ -71,21 +71,21 @@ def test_a_part_of_the_time_shows_what_ran_in_it() -> None:
 @pytest.mark.parametrize("view", [View(begin_ns=2000), View(begin_ns=9, end_ns=9), View(end_ns=0)])
 def test_a_part_that_is_none_is_all_of_it(view: View) -> None:
     """Beyond the end, or nothing between."""
-    assert [row.event.event_id for row in waterfall(EVENTS, view).rows] == ["step", "early", "late"]
+    assert [row.event.event_id for row in Waterfall(EVENTS, view).rows] == ["step", "early", "late"]
 
 
 def test_the_map_has_a_lane_for_each_kind() -> None:
     """Steps around others are left out; what is chosen lies between the two that are not."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=950, trigger_event_id="late")
     events = [*EVENTS, failed]
-    found = minimap(events, axis_of(events), Axis(500, 1000))
+    found = minimap(ran_of(events), axis_of(events), Axis(500, 1000))
     assert found.lanes == [
         Lane("llms", f"M0 3h100v{LANE}h-100z"),
         Lane("tools", f"M900 13h100v{LANE}h-100z"),
         Lane("errors", f"M950 23h3v{LANE}h-3z"),
     ]
     assert (found.chosen, found.after, found.height) == (Bar(500, 500), 1000, 33)
-    assert minimap(events, axis_of(events), axis_of(events)).chosen is None
+    assert minimap(ran_of(events), axis_of(events), axis_of(events)).chosen is None
 
 
 def test_the_map_of_a_long_session_is_no_longer() -> None:

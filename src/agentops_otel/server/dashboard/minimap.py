@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agentops_otel.records import Action, Event, Failure
+from agentops_otel.records import Event, Failure
 from agentops_otel.server.dashboard.timeline import NARROWEST, WIDTH, Axis, Bar, joined
-from agentops_otel.text.tree import parents_of
 
 LANES = ("actions", "llms", "tools", "apis", "errors")
 """The kinds that have a lane, from top to bottom; those without an event have none."""
@@ -38,15 +37,15 @@ class Minimap(NamedTuple):
         return WIDTH if self.chosen is None else round(self.chosen.left + self.chosen.width, 2)
 
 
-def minimap(events: Sequence[Event], axis: Axis, shown: Axis) -> Minimap:
-    """All events on the axis of the session, of which `shown` is the part that is looked at."""
-    around = set(parents_of(events).values())
+def minimap(ran: Iterable[Event], axis: Axis, shown: Axis) -> Minimap:
+    """The events that ran (`timeline.ran_of`) on the axis of the session, of which `shown` is looked at."""
     bars: defaultdict[str, list[Bar]] = defaultdict(list)
-    for event in sorted(events, key=lambda event: event.init_timestamp):
-        if isinstance(event, Action) and event.event_id in around:
-            continue
+    scale = WIDTH / max(1, axis.end_ns - axis.start_ns)
+    for event in ran:
         narrowest = NARROWEST if isinstance(event, Failure) else 1
-        bars[event.event_type].append(axis.bar(event.init_timestamp, event.end_timestamp, narrowest))
+        left = min((event.init_timestamp - axis.start_ns) * scale, WIDTH - narrowest)
+        until = (event.end_timestamp or event.init_timestamp) - axis.start_ns
+        bars[event.event_type].append(Bar(left, max(narrowest, until * scale - left)))
     lanes = [kind for kind in LANES if kind in bars]
     paths = [Lane(kind, _path(joined(bars[kind]), at * (LANE + GAP) + GAP)) for at, kind in enumerate(lanes)]
     whole = (shown.start_ns, shown.end_ns) == (axis.start_ns, axis.end_ns)
@@ -55,4 +54,4 @@ def minimap(events: Sequence[Event], axis: Axis, shown: Axis) -> Minimap:
 
 
 def _path(bars: Iterable[Bar], top: int) -> str:
-    return "".join(f"M{bar.left:g} {top}h{bar.width:g}v{LANE}h-{bar.width:g}z" for bar in bars)
+    return "".join(f"M{bar.left:.5g} {top}h{bar.width:.5g}v{LANE}h-{bar.width:.5g}z" for bar in bars)

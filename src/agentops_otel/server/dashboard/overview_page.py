@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -43,25 +42,6 @@ OTHERS = "others"
 _STATES = {"Success": "success", "Failure": "failure", "Indeterminate": "indeterminate"}
 
 T = TypeVar("T")
-
-
-class Recent:
-    """Answers that were given a moment ago: an answer is kept for twenty times as long as it took to find."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._kept: dict[tuple[str, ...], tuple[float, Overview]] = {}
-
-    def get(self, key: tuple[str, ...], find: Callable[[], Overview]) -> Overview:
-        """The kept answer, or a new one."""
-        now = self._clock()
-        until, answer = self._kept.get(key, (0.0, None))
-        if answer is None or now >= until:
-            answer = find()
-            took = self._clock() - now
-            self._kept = {one: kept for one, kept in self._kept.items() if kept[0] > now}
-            self._kept[key] = self._clock() + 20 * took, answer
-        return answer
 
 
 class Tile(NamedTuple):

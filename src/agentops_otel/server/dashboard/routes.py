@@ -22,14 +22,17 @@ from agentops_otel.server.dashboard.compare_page import ComparePage, compare_url
 from agentops_otel.server.dashboard.filters import COLUMNS, STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
-from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, Recent, query_of, span_of
+from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, query_of, span_of
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refused
+from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
+from agentops_otel.server.dashboard.waterfall_page import LaidOut
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
 from agentops_otel.store.forgetting import Forgetting
+from agentops_otel.store.overview import Overview
 from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_change, sum_text
 from agentops_otel.text.values import bytes_text
 
@@ -67,7 +70,8 @@ class Dashboard:
         self._settings = Settings(forgetting, gate, options)
         self._gate = gate
         self._clock = clock
-        self._recent = Recent()
+        self._recent: Recent[Overview] = Recent()
+        self._laid_out: Recent[LaidOut] = Recent(most=2)  # each holds the events of a session
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -162,7 +166,8 @@ class Dashboard:
         """A session: `tab=` is one of `TABS`; `event=` picks an event of the waterfall."""
         session = self._found(request, session_id)
         own = caller_of(request, self._gate).project_id == session.project_id
-        return SessionPage(request, self._store, session, open_gate=self._gate.is_open, own=own).answer()
+        shown = SessionPage(request, self._store, session, self._laid_out, open_gate=self._gate.is_open, own=own)
+        return shown.answer()
 
     def export(self, request: Request, form: str, session_id: str) -> Response:
         """A session as a file."""

@@ -19,8 +19,9 @@ from agentops_otel.server.dashboard.conversation import conversation, pretty
 from agentops_otel.server.dashboard.costs import costs_of
 from agentops_otel.server.dashboard.links import export_url, session_url
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page
+from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.view import number
-from agentops_otel.server.dashboard.waterfall_page import WaterfallPage
+from agentops_otel.server.dashboard.waterfall_page import LaidOut, WaterfallPage
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, Store
@@ -34,8 +35,18 @@ _SLIM = EventQuery(payloads=False)
 class SessionPage:
     """One session as it is asked for. `open_gate` says that nobody needs a key, `own` that who asks may change it."""
 
-    def __init__(self, request: Request, store: Store, session: Session, *, open_gate: bool, own: bool) -> None:
+    def __init__(
+        self,
+        request: Request,
+        store: Store,
+        session: Session,
+        laid_out: Recent[LaidOut],
+        *,
+        open_gate: bool,
+        own: bool,
+    ) -> None:
         self._own = own
+        self._laid_out = laid_out
         self._request = request
         self._asked = request.query_params
         self._store = store
@@ -47,7 +58,7 @@ class SessionPage:
     def answer(self) -> Response:
         """The page, or the part of it that is asked for (`part=`); 204 where the asker has that already."""
         part = self._asked.get("part")
-        rows = WaterfallPage(self._request, self._store, self._session)
+        rows = WaterfallPage(self._request, self._store, self._session, self._laid_out)
         made = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane}.get(part or "")
         if made is not None:
             found = made()

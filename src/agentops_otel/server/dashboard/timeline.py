@@ -75,9 +75,11 @@ class Axis:
 
     def at(self, time_ns: int) -> float:
         """Where a moment lies; one outside of the axis at its nearest end."""
-        piece = self._pieces[max(0, bisect_right(self._begins, time_ns) - 1)]
-        part = (time_ns - piece.begin_ns) / max(1, piece.end_ns - piece.begin_ns)
-        return piece.left + min(max(part, 0.0), 1.0) * (piece.right - piece.left)
+        piece = self._pieces[max(0, bisect_right(self._begins, time_ns) - 1) if self.gaps else 0]
+        begin_ns, end_ns, left, right = piece
+        if time_ns <= begin_ns:
+            return left
+        return right if time_ns >= end_ns else left + (time_ns - begin_ns) / (end_ns - begin_ns) * (right - left)
 
     def bar(self, begin_ns: int, end_ns: int | None, narrowest: float = NARROWEST) -> Bar:
         """Where a stretch of time lies."""
@@ -111,14 +113,20 @@ def _tick(place: float, time_ns: int) -> Tick:
     return Tick(round(place * 100 / WIDTH, 2), duration_text(time_ns) if time_ns else "0")
 
 
-def gaps_of(events: Sequence[Event], start_ns: int, end_ns: int) -> list[Gap]:
-    """Times between start and end in which nothing happened that are wide enough to be closed, in their order. A step
-    in which other events happened is no more than what is around them."""
+def ran_of(events: Sequence[Event]) -> list[Event]:
+    """The events in which something ran, and errors, by start: all but steps in which other events happened, as these
+    are no more than what is around them."""
     around = set(parents_of(events).values())
+    ran = [event for event in events if event.event_id not in around or not isinstance(event, Action)]
+    return sorted(ran, key=lambda event: event.init_timestamp)
+
+
+def gaps_of(ran: Iterable[Event], start_ns: int, end_ns: int) -> list[Gap]:
+    """Times between start and end in which nothing ran (`ran_of`) that are wide enough to be closed, in their order."""
     shortest_ns = (end_ns - start_ns) * 2 * GAP_WIDTH / WIDTH
     gaps, busy_until = [], start_ns
-    for event in sorted(events, key=lambda event: event.init_timestamp):
-        if isinstance(event, Failure) or (isinstance(event, Action) and event.event_id in around):
+    for event in ran:
+        if isinstance(event, Failure):
             continue
         begin_ns = min(event.init_timestamp, end_ns)
         if begin_ns - busy_until > shortest_ns:
@@ -132,11 +140,12 @@ def gaps_of(events: Sequence[Event], start_ns: int, end_ns: int) -> list[Gap]:
 def joined(bars: Iterable[Bar]) -> Sequence[Bar]:
     """Bars by their left edges, those as one that cannot be told apart."""
     done: list[Bar] = []
-    for bar in bars:
-        before = done[-1] if done else None
-        if before is not None and bar.left <= before.left + before.width:
-            end = max(before.left + before.width, bar.left + bar.width)
-            done[-1] = Bar(before.left, round(end - before.left, 2))
-        else:
-            done.append(bar)
-    return done
+    begin = end = -1.0
+    for left, width in bars:
+        if left > end:
+            if end >= 0:
+                done.append(Bar(begin, round(end - begin, 2)))
+            begin, end = left, left + width
+        elif left + width > end:
+            end = left + width
+    return [*done, Bar(begin, round(end - begin, 2))] if end >= 0 else done

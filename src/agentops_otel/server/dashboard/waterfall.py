@@ -10,8 +10,9 @@ from typing import NamedTuple
 from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.server.dashboard.critical_path import CriticalPath, Stretch, critical_path
-from agentops_otel.server.dashboard.timeline import Axis, Bar, Gap, gaps_of, joined
+from agentops_otel.server.dashboard.timeline import Axis, Bar, Gap, gaps_of, joined, ran_of
 from agentops_otel.server.dashboard.view import View
+from agentops_otel.store.base import model_of
 from agentops_otel.text.tree import DEEPEST, FOLDED_FROM, Plot, error_text, event_name
 
 
@@ -72,30 +73,78 @@ class Row(NamedTuple):
         return any(isinstance(event, LLMCall) and event.is_unpriced for event in self.events)
 
 
-class Waterfall(NamedTuple):
-    """The rows in reading order, the axis they are laid against, and the critical path where it is asked for. `whole`
-    is the axis of the session, `gaps` those that could be closed in the part that is shown."""
+class _Place(NamedTuple):
+    """A row that is not made yet."""
 
-    rows: Sequence[Row]
-    whole: Axis
-    axis: Axis
-    path: CriticalPath | None
-    gaps: Sequence[Gap]
+    events: Sequence[Event]
+    depth: int
+    is_open: bool = False
+
+
+class Waterfall:
+    """The events under their parents, by start, as a view wants them. Rows are made as they are asked for.
+
+    `whole` is the axis of the session, `axis` that of the part that is shown, `gaps` those that could be closed in it,
+    `ran` what ran in the session, `path` the critical path where it is asked for, `count` the number of rows.
+    """
+
+    def __init__(self, events: Sequence[Event], view: View) -> None:
+        self.whole = axis_of(events)
+        begin_ns, end_ns = _part(self.whole, view)
+        self.ran = ran_of(events)
+        self.gaps: Sequence[Gap] = gaps_of(self.ran, begin_ns, end_ns)
+        self.axis = Axis(begin_ns, end_ns, self.gaps if view.closed else ())
+        chosen = _chosen(events, view, self.axis)
+        self._plot = Plot(chosen, apis=view.apis)
+        self.path: CriticalPath | None = None
+        if view.path:
+            plot = self._plot if chosen is events else Plot(events, apis=view.apis)
+            self.path = critical_path(plot, self.whole.start_ns, self.whole.end_ns)
+        self._stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
+        for one in self.path.stretches if self.path is not None else ():
+            if one.event is not None:
+                self._stretches[one.event.event_id].append(one)
+        self._places = list(_places(self._plot, view))
+        self.count = len(self._places)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows in reading order."""
+        return self.rows_of(0, self.count)
+
+    def rows_of(self, first: int, until: int) -> list[Row]:
+        """Some rows, by their numbers."""
+        return [self._row(place) for place in self._places[first:until]]
+
+    def _row(self, place: _Place) -> Row:
+        first, axis = place.events[0], self.axis
+        bars = joined(axis.bar(event.init_timestamp, event.end_timestamp) for event in place.events)
+        marked = [one for event in place.events for one in self._stretches.get(event.event_id, ())]
+        on_path = joined(axis.bar(one.begin_ns, one.end_ns, narrowest=1) for one in marked)
+        errors = self._errors(place)
+        return Row(place.events, place.depth, event_name(first), errors, bars, on_path, place.is_open)
+
+    def _errors(self, place: _Place) -> Sequence[Failure]:
+        return self._plot.errors.get(place.events[0].event_id, ()) if len(place.events) == 1 else ()
 
     def place_of(self, event_id: str | None) -> int | None:
-        """The number of the row that shows an event."""
-        return next((at for at, row in enumerate(self.rows) if event_id in row.ids), None) if event_id else None
+        """The number of the row that shows an event, or an error with its event."""
+        if event_id is None:
+            return None
+        for at, place in enumerate(self._places):
+            if len(place.events) == 1 and event_id in (
+                place.events[0].event_id,
+                *(error.event_id for error in self._errors(place)),
+            ):
+                return at
+        return None
 
-
-def waterfall(events: Sequence[Event], view: View) -> Waterfall:
-    """The events under their parents, by start, as the view wants them; the fold of the picked event is open."""
-    whole = axis_of(events)
-    path = critical_path(Plot(events, apis=view.apis), whole.start_ns, whole.end_ns) if view.path else None
-    begin_ns, end_ns = _part(whole, view)
-    gaps = gaps_of(events, begin_ns, end_ns)
-    axis = Axis(begin_ns, end_ns, gaps if view.closed else ())
-    plot = Plot(_chosen(events, view, axis), apis=view.apis)
-    return Waterfall(list(_rows(plot, view, axis, path)), whole, axis, path, gaps)
+    def fold_of(self, event_id: str | None) -> str | None:
+        """The fold that hides an event; None for one that is shown or not there."""
+        if event_id is None:
+            return None
+        shut = (place.events for place in self._places if len(place.events) > 1 and not place.is_open)
+        return next((run[0].event_id for run in shut if any(event.event_id == event_id for event in run)), None)
 
 
 def axis_of(events: Sequence[Event]) -> Axis:
@@ -130,31 +179,20 @@ def _is_in(event: Event, axis: Axis) -> bool:
     return event.init_timestamp <= axis.end_ns and (event.end_timestamp or event.init_timestamp) >= axis.start_ns
 
 
-def _rows(plot: Plot, view: View, axis: Axis, path: CriticalPath | None) -> Iterator[Row]:
+def _places(plot: Plot, view: View) -> Iterator[_Place]:
     """Every event that is shown, each before what happened in it."""
-    stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
-    for one in path.stretches if path is not None else ():
-        if one.event is not None:
-            stretches[one.event.event_id].append(one)
-
-    def row(events: Sequence[Event], depth: int, *, is_open: bool = False) -> Row:
-        errors = plot.errors.get(events[0].event_id, ()) if len(events) == 1 else ()
-        bars = joined(axis.bar(event.init_timestamp, event.end_timestamp) for event in events)
-        marked = [one for event in events for one in stretches.get(event.event_id, ())] if path else ()
-        on_path = joined(axis.bar(one.begin_ns, one.end_ns, narrowest=1) for one in marked)
-        return Row(events, depth, event_name(events[0]), errors, bars, on_path, is_open)
-
-    left = [(run, 0) for run in reversed(_runs(plot, None))]
+    left = [_Place(run, 0) for run in reversed(_runs(plot, None))]
     while left:
-        run, depth = left.pop()
-        if len(run) > 1:
-            is_open = view.shows(run[0].event_id) or any(event.event_id == view.event for event in run)
-            yield row(run, depth, is_open=is_open)
+        place = left.pop()
+        if len(place.events) > 1:
+            is_open = view.shows(place.events[0].event_id)
+            yield place._replace(is_open=is_open)
             if is_open:
-                yield from (row([event], min(depth + 1, DEEPEST)) for event in run)
+                yield from (_Place([event], min(place.depth + 1, DEEPEST)) for event in place.events)
         else:
-            yield row(run, depth)
-            left += [(inner, depth + 1) for inner in reversed(_runs(plot, run[0].event_id))]
+            yield place
+            inside = _runs(plot, place.events[0].event_id)
+            left += [_Place(run, place.depth + 1) for run in reversed(inside)]
 
 
 def _runs(plot: Plot, event_id: str | None) -> list[list[Event]]:
@@ -172,11 +210,13 @@ def _runs(plot: Plot, event_id: str | None) -> list[list[Event]]:
     return [part for run in runs for part in ([run] if len(run) >= FOLDED_FROM else [[event] for event in run])]
 
 
-def _sort(plot: Plot, event: Event) -> tuple[str, str] | None:
+def _sort(plot: Plot, event: Event) -> tuple[str | None, ...] | None:
     """What events have in common that are folded; None for one that never is."""
     if isinstance(event, Failure) or event.event_id in plot.errors or event.event_id in plot.inside:
         return None
-    return event.event_type, event_name(event)
+    if isinstance(event, LLMCall):
+        return event.event_type, model_of(event) or event.name, event.operation, event.agent_name
+    return event.event_type, event.name, event.agent_name
 
 
 def _duration(event: Event) -> int | None:

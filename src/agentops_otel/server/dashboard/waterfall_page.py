@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from fastapi import Request
@@ -11,10 +11,11 @@ from markupsafe import Markup
 from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
 from agentops_otel.server.dashboard.conversation import pretty, turns_of
 from agentops_otel.server.dashboard.links import Asked, session_url
-from agentops_otel.server.dashboard.minimap import minimap
+from agentops_otel.server.dashboard.minimap import Minimap, minimap
 from agentops_otel.server.dashboard.pages import html, live
+from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.view import View, number, seconds
-from agentops_otel.server.dashboard.waterfall import Waterfall, waterfall
+from agentops_otel.server.dashboard.waterfall import Waterfall
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, Store
 from agentops_otel.text.tree import event_name
@@ -39,13 +40,21 @@ class Errors(NamedTuple):
     total: int
 
 
+class LaidOut(NamedTuple):
+    """A session as it is looked at, whichever rows are asked for."""
+
+    plan: Waterfall
+    map: Minimap
+
+
 class WaterfallPage:
     """The waterfall as a request asks for it (`View`), and the parts of it that scripts ask for."""
 
-    def __init__(self, request: Request, store: Store, session: Session) -> None:
+    def __init__(self, request: Request, store: Store, session: Session, recent: Recent[LaidOut]) -> None:
         self._request = request
         self._store = store
         self._session = session
+        self._recent = recent
         self._view = View.of(request.query_params)
 
     def whole(self) -> Markup:
@@ -56,8 +65,8 @@ class WaterfallPage:
 
     def rows(self) -> Markup | None:
         """The rows from `row=` on, or those around the event that is picked; live while all can be seen."""
-        view, events = self._view, self._everything()
-        plan = waterfall(events, view)
+        plan, overview = self._laid_out()
+        view = self._view
         picked = plan.place_of(view.event) or 0
         first = picked - picked % ROWS_AT_ONCE if view.row is None else view.row
         apis = self._session.statistics.apis
@@ -73,31 +82,51 @@ class WaterfallPage:
             path_url=self._url(critical=None if view.path else "yes", event=view.event),
             gaps_url=self._url(gaps=None if view.closed else "closed", event=view.event),
             time_url=self._url(**{"from": None, "to": None}, event=view.event),
-            map=minimap(events, plan.whole, plan.axis),
+            map=overview,
             here=session_url(self._session.session_id),
             seconds=seconds,
             url=self._url,
             kinds=KINDS,
         )
-        goes_on = self._session.is_running and len(plan.rows) <= ROWS_AT_ONCE
+        goes_on = self._session.is_running and plan.count <= ROWS_AT_ONCE
         return live(self._request, "rows", content, self._url(part="rows", event=view.event) if goes_on else None)
 
     def more(self) -> Markup:
         """Some rows alone."""
-        return self._page_of(waterfall(self._everything(), self._view), self._view.row or 0)
+        return self._page_of(self._laid_out().plan, self._view.row or 0)
 
     def _page_of(self, plan: Waterfall, first: int) -> Markup:
         count = number(self._request.query_params.get("count"), at_most=MOST_AT_ONCE)
         more = first + max(ROWS_AT_ONCE, count or 0)
         return html(
             "waterfall_page.html",
-            rows=plan.rows[first:more],
-            more=self._url(row=str(more)) if more < len(plan.rows) else None,
-            left=len(plan.rows) - more,
+            rows=plan.rows_of(first, more),
+            more=self._url(row=str(more)) if more < plan.count else None,
+            left=plan.count - more,
             closed=bool(plan.axis.gaps),
             url=self._url,
             view=self._view,
         )
+
+    def _laid_out(self) -> LaidOut:
+        """All rows; the fold of the picked event is open from then on."""
+        found = self._recent.get(self._key, self._lay_out)
+        fold = found.plan.fold_of(self._view.event)
+        if fold is None:
+            return found
+        self._view = self._view._replace(opened=self._view.opened | {fold})
+        return self._recent.get(self._key, self._lay_out)
+
+    @property
+    def _key(self) -> Hashable:
+        """What the layout depends on."""
+        session = self._session
+        version = session.statistics, session.last_activity_at, session.end_timestamp
+        return session.project_id, session.session_id, version, self._view._replace(event=None, row=None)
+
+    def _lay_out(self) -> LaidOut:
+        plan = Waterfall(self._everything(), self._view)
+        return LaidOut(plan, minimap(plan.ran, plan.whole, plan.axis))
 
     def _everything(self) -> list[Event]:
         """Every event. Errors come with their words, all else without its large fields."""
