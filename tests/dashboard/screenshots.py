@@ -22,6 +22,7 @@ PAGES = {
     "waterfall": "/sessions/{research}?event={call}",
     "chat": "/sessions/{research}?tab=chat",
     "cost": "/sessions/{research}?tab=cost",
+    "replay": "/sessions/{research}?tab=replay&at=0.1",
     "compare": "/compare?a={research}&b={again}",
     "settings": "/settings",
     "error": "/sessions/{failure}?event={error}",

@@ -78,6 +78,7 @@ PATHS = (
     *("/sessions/{research}?tab=agents", "/sessions/{canary}?tab=agents", "/sessions/{research}?agent=Writer"),
     "/sessions/{canary}?critical=yes&open=all&gaps=closed&from=0.001",
     *("/sessions/{canary}?tab=chat", "/sessions/{canary}?tab=cost", "/sessions/{canary}?tab=raw"),
+    *("/sessions/{canary}?tab=replay", "/sessions/{failure}?tab=replay&at=1"),
 )
 
 

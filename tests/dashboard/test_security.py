@@ -21,7 +21,7 @@ def test_markup_in_data_is_text(recorded: Recorded, query: str) -> None:
     assert page.words.count(CANARY) >= 4
 
 
-@pytest.mark.parametrize("tab", ["waterfall", "chat", "cost", "agents", "raw"])
+@pytest.mark.parametrize("tab", ["waterfall", "chat", "cost", "agents", "replay", "raw"])
 def test_markup_in_a_session_is_text(recorded: Recorded, tab: str) -> None:
     """Names, prompts, answers, arguments, errors, video: on every tab."""
     page = recorded.session("canary", f"?tab={tab}")

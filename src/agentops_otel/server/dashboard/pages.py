@@ -21,6 +21,8 @@ from agentops_otel.records import iso8601
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.conversation import pretty
 from agentops_otel.server.dashboard.links import chosen_project, overview_url, session_url, sessions_url, url
+from agentops_otel.server.dashboard.replay import clock, seconds
+from agentops_otel.server.dashboard.video import video_of
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.text import values
 from agentops_otel.text.tree import event_name
@@ -37,7 +39,13 @@ HEADERS = {
 }
 """What every page says about itself."""
 
-PARTS = ("list", "head", "rows", "more", "pane")
+
+def with_media(origin: str) -> dict[str, str]:
+    """What a page says that shows a video of one other origin."""
+    return {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; media-src {origin}"}
+
+
+PARTS = ("list", "head", "rows", "more", "pane", "replay")
 """What can be asked of a page instead of the whole, as `part=`."""
 
 
@@ -60,6 +68,7 @@ def _templates() -> Environment:
         chosen_project=chosen_project.get,
         version=__version__,
         counted=values.counted,
+        video_of=video_of,
     )
     templates.filters.update(
         cost=values.cost_text,
@@ -73,6 +82,8 @@ def _templates() -> Environment:
         iso=iso8601,
         losses=values.losses_text,
         moment=values.moment_text,
+        clock=clock,
+        seconds=seconds,
         short_cost=values.short_cost,
         state=lambda session: values.state_text(session).capitalize(),
         tokens=values.tokens_text,

@@ -18,15 +18,16 @@ from agentops_otel.server.dashboard.agents_graph import graph_of
 from agentops_otel.server.dashboard.conversation import conversation, pretty
 from agentops_otel.server.dashboard.costs import costs_of
 from agentops_otel.server.dashboard.links import export_url, session_url
-from agentops_otel.server.dashboard.pages import HEADERS, html, live, page
+from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, with_media
 from agentops_otel.server.dashboard.recent import Recent
+from agentops_otel.server.dashboard.replay_page import ReplayPage
 from agentops_otel.server.dashboard.view import number
 from agentops_otel.server.dashboard.waterfall_page import LaidOut, WaterfallPage
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, Store
 
-TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "agents": "Agents", "raw": "Raw"}
+TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "agents": "Agents", "replay": "Replay", "raw": "Raw"}
 CALLS_AT_ONCE = 50
 EXPORTS = {"agentops": "AgentOps JSON", "jsonl": "JSON lines", "otlp": "OTLP/JSON"}
 _SLIM = EventQuery(payloads=False)
@@ -59,7 +60,9 @@ class SessionPage:
         """The page, or the part of it that is asked for (`part=`); 204 where the asker has that already."""
         part = self._asked.get("part")
         rows = WaterfallPage(self._request, self._store, self._session, self._laid_out)
-        made = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane}.get(part or "")
+        replay = ReplayPage(self._request, self._store, self._session)
+        parts = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane, "replay": replay.stage}
+        made = parts.get(part or "")
         if made is not None:
             found = made()
             return Response(status_code=204) if found is None else page(found)
@@ -68,8 +71,10 @@ class SessionPage:
             "chat": self._chat,
             "cost": self._cost,
             "agents": self._agents,
+            "replay": replay.whole,
             "raw": self._raw,
         }
+        video = replay.video if self._tab == "replay" else None
         return page(
             html(
                 "session.html",
@@ -80,7 +85,8 @@ class SessionPage:
                 content=tabs[self._tab](),
                 open=self._open,
                 own=self._own,
-            )
+            ),
+            headers=with_media(video.origin) if video else None,
         )
 
     def _url(self, **asked: str | None) -> str:
