@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel.errors import DecodeError
-from agentops_otel.otlp import decode_logs, decode_traces, encode_traces, encode_traces_json
+from agentops_otel.otlp import decode_logs, decode_traces, divided_traces, encode_traces, encode_traces_json
 from agentops_otel.spans import FlatSpan
 
 from . import strategies
@@ -149,6 +149,24 @@ def test_any_bytes_are_understood_or_refused(body: bytes) -> None:
         for content_type in (PROTOBUF, JSON):
             with contextlib.suppress(DecodeError):
                 decode(body, content_type, [])
+    with contextlib.suppress(DecodeError):
+        divided_traces(body, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\x0a\x05\x12", "it is truncated"),
+        (b"\x0a\x02\x12\x01", "it is truncated"),
+        (b"\x0b", "wire type 3"),
+        (b"\x0a" + b"\xff" * 20, "a number does not end"),
+        (b"\x0a\xff", "a number does not end"),
+    ],
+)
+def test_what_is_no_request_is_not_divided(body: bytes, said: str) -> None:
+    """A part of a damaged request could be a sound one, of which the rest is lost."""
+    with pytest.raises(DecodeError, match=f"not a protobuf ExportTraceServiceRequest: {said}"):
+        divided_traces(body, 2)
 
 
 @given(strategies.spans(), st.data())

@@ -16,6 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from agentops_otel.otlp import (
     decode_logs,
     decode_traces,
+    divided_traces,
     encode_logs,
     encode_logs_json,
     encode_traces,
@@ -40,6 +41,24 @@ def test_spans_survive_protobuf(spans: list[FlatSpan]) -> None:
 def test_spans_survive_json(spans: list[FlatSpan]) -> None:
     """The JSON encoding loses nothing either: no precision of an integer, no byte, no infinity."""
     assert decode_traces(json.dumps(encode_traces_json(spans)).encode(), JSON) == spans
+
+
+@given(st.lists(strategies.spans(), max_size=6), st.integers(1, 4))
+@settings(deadline=None)
+def test_a_divided_request_says_the_same(spans: list[FlatSpan], parts: int) -> None:
+    """Each part is a request of its own, and no part has many more spans than another; unknown fields stay."""
+    body = encode_traces(spans) + bytes([0x98, 0x06, 0x07, 0xA1, 0x06, *range(8), 0xA5, 0x06, *range(4)])
+
+    found = [decode_traces(part, PROTOBUF) for part in divided_traces(body, parts)]
+
+    assert sorted(map(alone, spans)) == sorted(alone(span) for part in found for span in part)
+    holders = len({(repr(span.resource), span.scope_name, span.scope_version) for span in spans})
+    if holders == 1:
+        assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def alone(span: FlatSpan) -> bytes:
+    return encode_traces([span])
 
 
 @given(st.lists(strategies.logs, max_size=4))

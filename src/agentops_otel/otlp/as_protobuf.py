@@ -86,22 +86,6 @@ def parse_traces(body: bytes) -> Any:
     return _parse(_pb().TraceRequest, body)
 
 
-def divided(body: bytes, parts: int) -> list[bytes]:
-    """The body of an ExportTraceServiceRequest as so many requests of about as many spans each."""
-    request = parse_traces(body)
-    return [_part_of(request, part, parts).SerializeToString() for part in range(parts)]
-
-
-def _part_of(request: Any, part: int, parts: int) -> Any:
-    found = _pb().TraceRequest()
-    for holder in request.resource_spans:
-        own = found.resource_spans.add(resource=holder.resource)
-        for inner in holder.scope_spans:
-            first, last = (len(inner.spans) * end // parts for end in (part, part + 1))
-            own.scope_spans.add(scope=inner.scope, spans=inner.spans[first:last])
-    return found
-
-
 def parse_logs(body: bytes) -> Any:
     """An ExportLogsServiceRequest message."""
     return _parse(_pb().LogsRequest, body)
