@@ -519,7 +519,7 @@ def events_of(spans: Sequence[ReadableSpan]) -> list[Event]:
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 _PER_REQUEST = re.compile(
-    r"[0-9a-f]{8}\d{6}|\breq_[0-9a-f]{8}\b|\b1[0-9]{9}\b|127\.0\.0\.1:\d+|\b0x[0-9a-f]{6,}"
+    r"\bresp_[A-Za-z0-9+/=]{40,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|[0-9a-f]{8}\d{6}|\breq_[0-9a-f]{8}\b|\b1[0-9]{9}\b|127\.0\.0\.1:\d+|\b0x[0-9a-f]{6,}"
     r"|\b20\d\d-\d\d-\d\dT[\d:.]+\d|\b\w{3}, \d\d \w{3} \d{4} [0-9:]{8} GMT\b"
 )
 """Ids of the offline server, times of its clock, its port, and places in memory."""

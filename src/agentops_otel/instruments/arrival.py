@@ -32,6 +32,7 @@ ROOTS = (
     "azure.ai.inference",
     "voyageai",
     "mcp",
+    "litellm",
 )
 """The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google,
 mistralai) has no loader that could tell. A test compares them with the registry."""

@@ -39,6 +39,7 @@ NAMES = (
     "azure",
     "voyageai",
     "mcp",
+    "litellm",
 )
 """Every provider, by the name of its module in this package."""
 

@@ -91,7 +91,8 @@ class Operation:
     """One kind of model call. Keys of `request` and `response` are fields, params or facts of `Call`.
 
     Readers and getters get the keyword arguments (positional ones are named first) or the response; `fold` makes a
-    response out of chunks, in the shape that `response` and `messages_out` read.
+    response out of chunks, in the shape that `response` and `messages_out` read. Where the request tells
+    the provider, `provider` reads it.
 
     Where the client returns a mapping that `holds` a stream or an unread body under a key, that is watched in its
     place, and what came through it stands under the same key of the response that is read.
@@ -106,6 +107,7 @@ class Operation:
     system: Callable[[Any], Sequence[Json] | None] = no_messages
     tools: Callable[[Any], Sequence[Json] | None] = no_messages
     output_type: Callable[[Any], str | None] = no_messages
+    provider: Callable[[Any], str | None] = no_messages
     fold: Fold | None = None
     model: str = "model"
     holds: str | None = None

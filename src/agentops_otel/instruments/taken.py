@@ -49,7 +49,8 @@ def call_of(taken: Taken, *, capture: bool) -> Call:
     response = taken.response if taken.body is None else _document(taken.body)
     if taken.head is not None:
         response = {**taken.head, operation.holds: response}
-    call = Call(operation=operation.name, provider=taken.provider.name, api=operation.api)
+    provider = operation.provider(asked) or taken.provider.name
+    call = Call(operation=operation.name, provider=provider, api=operation.api)
     call.params = _read(operation.request, asked)
     call.request_model = _text(at(asked, operation.model))
     call.output_type = operation.output_type(asked)
