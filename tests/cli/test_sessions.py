@@ -384,3 +384,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, db: Path, arguments: 
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert message in ran.err
     assert "--help`" in ran.err
+
+
+def test_export_as_html_is_one_page(cli: Cli, db: Path) -> None:
+    """It names the session and asks for nothing; several sessions are no page."""
+    page = cli("sessions", "export", FAILED, "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+    assert f"<title>Session {FAILED}</title>" in page
+    assert cli("export", "--all", "--format", "html").code == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,25 +98,39 @@ def _otlp_json(session: Session, events_of: EventsOf) -> Iterator[str]:
     )
 
 
+def _html(session: Session, events_of: EventsOf) -> Iterator[str]:
+    try:
+        from agentops_otel.server.dashboard.report import report
+    except ImportError:
+        raise click.ClickException("--format html needs: pip install 'agentops-otel-bridge[server]'") from None
+    return report(session, events_of)
+
+
 PIECES: dict[str, Callable[[Session, EventsOf], Iterator[str]]] = {
     "agentops": _agentops,
     "jsonl": _jsonl,
     "otlp-json": _otlp_json,
+    "html": _html,
 }
+IN_ONE_FILE = tuple(form for form in PIECES if form != "html")
+"""The forms in which a file can hold several sessions."""
 
 
 # --- options ---------------------------------------------------------------------------------------------------------
 
 
-def format_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def format_option(
+    default: str, forms: Sequence[str] = IN_ONE_FILE
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option that chooses the form."""
     return click.option(
         "--format",
         "form",
-        type=click.Choice(tuple(PIECES)),
+        type=click.Choice(tuple(forms)),
         default=default,
         show_default=True,
-        help="agentops: JSON as AgentOps' /export; jsonl: the session, then an event a line; otlp-json: spans.",
+        help="agentops: JSON as AgentOps' /export; jsonl: the session, then an event a line; otlp-json: spans"
+        f"{'; html: one page to read without a server' if 'html' in forms else ''}.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from agentops_otel.cli.exporting import OUTPUT, Export, format_option
+from agentops_otel.cli.exporting import OUTPUT, PIECES, Export, format_option
 from agentops_otel.cli.options import WHEN, moment
 from agentops_otel.cli.output import json_array, remark, show, show_array, show_json, show_pieces, width
 from agentops_otel.cli.stored import AS_JSON, Stored, on_store
@@ -237,7 +237,7 @@ def delete(stored: Stored, session_id: str, yes: bool, as_json: bool) -> None:
 
 @sessions.command()
 @click.argument("session_id", metavar="ID")
-@format_option("agentops")
+@format_option("agentops", tuple(PIECES))
 @OUTPUT
 @on_store
 def export(stored: Stored, session_id: str, form: str, output: str | None) -> None:

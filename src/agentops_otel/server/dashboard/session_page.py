@@ -21,6 +21,7 @@ from agentops_otel.server.dashboard.links import export_url, session_url
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, with_media
 from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.replay_page import ReplayPage
+from agentops_otel.server.dashboard.report import report
 from agentops_otel.server.dashboard.view import number
 from agentops_otel.server.dashboard.waterfall_page import LaidOut, WaterfallPage
 from agentops_otel.server.refusals import Refusal
@@ -29,7 +30,8 @@ from agentops_otel.store.base import EventQuery, Store
 
 TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "agents": "Agents", "replay": "Replay", "raw": "Raw"}
 CALLS_AT_ONCE = 50
-EXPORTS = {"agentops": "AgentOps JSON", "jsonl": "JSON lines", "otlp": "OTLP/JSON"}
+EXPORTS = {"agentops": "AgentOps JSON", "jsonl": "JSON lines", "otlp": "OTLP/JSON", "html": "HTML report"}
+_MEDIA_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "html": "text/html"}
 _SLIM = EventQuery(payloads=False)
 
 
@@ -141,10 +143,12 @@ def exported(store: Store, session: Session, form: str) -> Response:
         pieces = (f"{line}\n" for line in exports.jsonl_lines(session, store.events(project_id, session_id)))
     elif form == "otlp":
         pieces = exports.otlp_json_chunks(session, root_of(session_id), events_of)
+    elif form == "html":
+        pieces = report(session, lambda query: store.events(project_id, session_id, query))
     else:
         raise Refusal(404, f"there is no export {form!r}; there are {', '.join(EXPORTS)}", "unknown_route")
     name = f"session-{re.sub('[^A-Za-z0-9-]', '_', session_id)[:64]}"
-    return _file(pieces, f"{name}.jsonl" if form == "jsonl" else f"{name}.json")
+    return _file(pieces, f"{name}.{form if form in ('jsonl', 'html') else 'json'}")
 
 
 def exported_together(store: Store, sessions: Sequence[Session]) -> Response:
@@ -158,9 +162,8 @@ def exported_together(store: Store, sessions: Sequence[Session]) -> Response:
 
 
 def _file(pieces: Iterator[str], name: str) -> Response:
-    media_type = "application/x-ndjson" if name.endswith(".jsonl") else "application/json"
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(pieces, headers=headers, media_type=media_type)
+    return StreamingResponse(pieces, headers=headers, media_type=_MEDIA_TYPES[name.rpartition(".")[2]])
 
 
 def _flat(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
