@@ -13,7 +13,7 @@ from server.environments import python_with
 pytestmark = pytest.mark.sdk
 
 REPOSITORY = Path(__file__).parents[2]
-OURS = ("opentelemetry-sdk", "opentelemetry-exporter-otlp", "wrapt", "psutil", "pytest", "pytest-xdist")
+OURS = ("opentelemetry-sdk", "opentelemetry-exporter-otlp", "wrapt", "psutil", "hypothesis", "pytest", "pytest-xdist")
 
 
 def test_calls_of_litellm_are_recorded_once() -> None:
@@ -29,5 +29,5 @@ def test_calls_of_litellm_are_recorded_once() -> None:
         check=False,
         timeout=600,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     assert " skipped" not in done.stdout

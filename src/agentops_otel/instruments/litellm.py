@@ -15,7 +15,6 @@ from agentops_otel.instruments import openai
 from agentops_otel.instruments.shapes import openai_chat
 from agentops_otel.instruments.spec import Getter, Operation, Point, Provider
 from agentops_otel.paths import at
-from agentops_otel.records import Usage
 
 _HIDDEN = "_hidden_params"
 
@@ -46,13 +45,8 @@ def _provider(asked: Any) -> str | None:
 
 
 def _of(operation: Operation) -> Operation:
-    """The operation of OpenAI's client, by whichever provider; an answer from LiteLLM's cache has used nothing."""
-    counted: Any = operation.response["usage"]
-    response: dict[str, Getter] = {
-        **operation.response,
-        "provider": f"{_HIDDEN}.custom_llm_provider",
-        "usage": lambda raw: Usage() if at(raw, f"{_HIDDEN}.cache_hit") is True else counted(raw),
-    }
+    """The operation of OpenAI's client, by whichever provider."""
+    response: dict[str, Getter] = {**operation.response, "provider": f"{_HIDDEN}.custom_llm_provider"}
     return replace(operation, response=response, provider=_provider)
 
 
