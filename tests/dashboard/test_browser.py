@@ -262,11 +262,17 @@ def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> No
 def test_what_is_picked_stays_picked(tab: Open, nothing: Recorded) -> None:
     """While a session is picked the list stands still; the bar says what can be done with it, and does it."""
     with recording(nothing.server.db) as program:
-        page = tab(f"{nothing.server.url}/sessions?id={program.session_id}").page
+        watched = tab(f"{nothing.server.url}/sessions?id={program.session_id}")
+        page = watched.page
+        page.clock.install()
+        page.reload()
         page.locator("input.pick").check()
         program.say("Hello")
-        page.wait_for_timeout(2500)
-        assert page.locator("input.pick").is_checked()
+        while not nothing.server.get(f"/v2/sessions/{program.session_id}/events")["events"]:
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+        asked = len(watched.asked)
+        page.clock.run_for(5000)
+        assert (page.locator("input.pick").is_checked(), watched.asked[asked:]) == (True, [])
         page.get_by_label("Tag to add").fill("picked by hand")
         page.get_by_role("button", name="Add tag").click()
         page.get_by_role("link", name="picked by hand").wait_for()

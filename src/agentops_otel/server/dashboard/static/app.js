@@ -32,6 +32,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.xhr.status) connected(event.detail.xhr.status < 500);
 });
 document.addEventListener("visibilitychange", tick);
+document.addEventListener("htmx:beforeSwap", (event) => { // asked for before it was picked
+  if (event.detail.target.querySelector(".pick:checked")) event.detail.shouldSwap = false;
+});
 
 // --- copying ---------------------------------------------------------------------------------------------------------
 
