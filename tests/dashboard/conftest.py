@@ -46,9 +46,10 @@ class Recorded(NamedTuple):
         return found
 
 
-def calls(session_id: str, count: int) -> bytes:
-    """So many model calls of a session, as an OTLP request."""
-    asked = {"session.id": session_id, "gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+def calls(session_id: str, count: int, usage: int = 0) -> bytes:
+    """So many model calls of a session, as an OTLP request; `usage` are the input tokens of each, if any."""
+    asked: dict[str, Any] = {"session.id": session_id, "gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    asked |= {"gen_ai.usage.input_tokens": usage, "gen_ai.usage.output_tokens": 0} if usage else {}
     start_ns = 1_795_352_682_000_000_000
     return encode_traces(
         [
@@ -68,7 +69,7 @@ def calls(session_id: str, count: int) -> bytes:
 
 def at_times(session_id: str, *seconds: tuple[float, float]) -> bytes:
     """Model calls that began and ended so many seconds after midnight, as an OTLP request; each asks its own model."""
-    asked = {"session.id": session_id, "gen_ai.operation.name": "chat"}
+    asked: dict[str, Any] = {"session.id": session_id, "gen_ai.operation.name": "chat"}
     midnight_ns = 1_795_305_600_000_000_000
     return encode_traces(
         [

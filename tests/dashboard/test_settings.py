@@ -15,6 +15,7 @@ from agentops_otel.server.dashboard.settings_page import retention_words
 from agentops_otel.store.retention import KEEP_ALL, Retention
 from server.running import Answer, Running
 
+from .conftest import PROTOBUF, calls
 from .reading import Reading
 from .recording import CANARY
 
@@ -109,6 +110,22 @@ def test_prices_are_checked_and_written(tmp_path: Path, table: Path) -> None:
         key = server.keys.create_key("other")
         closed(server)
         assert send(server, "/prices", {"table": "{}"}, key=key).status == 403
+
+
+def test_prices_hold_without_a_restart(tmp_path: Path, table: Path) -> None:
+    """The next call has the price that was saved, whoever sends it; a file that is broken later changes nothing."""
+    with Running(tmp_path, prices=str(table)) as server:
+
+        def cost(session_id: str) -> str | None:
+            server.ask("POST", "/v1/traces", calls(session_id, 1, usage=1_000_000), Content_Type=PROTOBUF)
+            event: dict[str, str | None] = server.get(f"/v2/sessions/{session_id}/events")["events"][0]
+            return event["cost"]
+
+        before = cost("before")
+        saved = send(server, "/prices", {"table": '{"prices": [{"model": "m", "input": 0.5, "output": 1.5}]}'})
+        after = cost("after")
+        table.write_text("{")
+        assert (before, saved.status, after, cost("broken")) == (None, 303, "0.5", "0.5")
 
 
 def test_without_a_table_there_is_nothing_to_write(server: Running) -> None:

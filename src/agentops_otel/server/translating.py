@@ -19,7 +19,9 @@ from agentops_otel import otlp
 from agentops_otel.conventions.belonging import belonging
 from agentops_otel.conventions.dialects import session_named_by
 from agentops_otel.conventions.ignoring import Ignored
+from agentops_otel.errors import ConfigurationError
 from agentops_otel.facts import EventFact, Fact
+from agentops_otel.guard import warn_once
 from agentops_otel.pricing import Pricer, PriceTable
 from agentops_otel.records import LLMCall
 from agentops_otel.store.sqlite.appending import Batch, prepare
@@ -50,11 +52,41 @@ class Translated(NamedTuple):
     unnamed: bool = False
 
 
+class OwnPrices:
+    """The user's table as its file is now: what is written there holds for the next call that is priced. Raises
+    ConfigurationError for a file that is no table at the start; later ones are warned of, and the last table holds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self._pricer = Pricer(PriceTable.load(path))
+
+    def priced(self, call: LLMCall) -> LLMCall:
+        """The call with its cost, if that is known."""
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._pricer = Pricer(PriceTable.load(self._path))
+            except ConfigurationError as error:
+                warn_once(f"the table of prices cannot be read, and the one before holds: {error}")
+        return self._pricer.priced(call)
+
+
+def _stamp(path: Path) -> object:
+    """What is another whenever the file is."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 class Translation:
     """From bodies of spans to what the store writes. Threads may share one."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.price = Pricer(PriceTable.load(recipe.prices) if recipe.prices is not None else None).priced
+        self.price = OwnPrices(recipe.prices).priced if recipe.prices is not None else Pricer().priced
         self._ignored = Ignored(recipe.ignore_spans, in_sessions=recipe.ignore_in_sessions)
 
     def of(self, body: bytes, content_type: str) -> Translated:
