@@ -6,43 +6,51 @@ import signal
 import socket
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from agentops_otel.otlp import encode_traces
+from agentops_otel.spans import FlatSpan
 
 from .running import Running
 from .test_otlp_http import PROTOBUF, chat
 
 
-def test_a_killed_server_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
-    """kill -9 in the middle of ingest: every session that was answered with 200 is there afterwards."""
+def acknowledged_until_killed(running: Running, spans: Callable[[str], list[FlatSpan]], count: int) -> list[str]:
+    """Send sessions over three connections, and kill -9 the server after so many; those that were answered with 200."""
     acknowledged: list[str] = []
-    running = Running(tmp_path)
+    enough = threading.Event()
 
     def send() -> None:
-        while len(acknowledged) < 300:
+        while len(acknowledged) < count * 10:
             session_id = str(uuid.uuid4())
             try:
-                answer = running.ask("POST", "/v1/traces", encode_traces([chat(session_id)]), Content_Type=PROTOBUF)
+                answer = running.ask("POST", "/v1/traces", encode_traces(spans(session_id)), Content_Type=PROTOBUF)
             except OSError:
                 return
             if answer.status == 200:
                 acknowledged.append(session_id)
-            if len(acknowledged) == 40:
+            if len(acknowledged) >= count:
                 enough.set()
 
-    enough = threading.Event()
+    senders = [threading.Thread(target=send) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    assert enough.wait(60)
+    running.kill()
+    for sender in senders:
+        sender.join(60)
+    return acknowledged
+
+
+def test_a_killed_server_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+    """kill -9 in the middle of ingest: every session that was answered with 200 is there afterwards."""
+    running = Running(tmp_path)
     with running:
-        senders = [threading.Thread(target=send) for _ in range(3)]
-        for sender in senders:
-            sender.start()
-        assert enough.wait(30)
-        running.kill()
-        for sender in senders:
-            sender.join(30)
+        acknowledged = acknowledged_until_killed(running, lambda session_id: [chat(session_id)], 40)
         running.start()
         kept = [running.ask("GET", f"/v2/sessions/{session_id}").status for session_id in acknowledged]
 

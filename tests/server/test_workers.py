@@ -24,6 +24,7 @@ from agentops_otel.store.base import EventQuery
 from agentops_otel.store.sqlite import SqliteStore
 
 from .running import Running
+from .test_durability import acknowledged_until_killed
 from .test_otlp_http import JSON, PROTOBUF, chat
 
 SPANS = 400
@@ -205,28 +206,7 @@ def test_a_worker_that_dies_takes_no_request_with_it(serving: Running) -> None:
 
 def test_a_server_that_is_killed_loses_nothing_that_its_workers_translated(serving: Running) -> None:
     """kill -9 in the middle of large requests: of each that was answered with 200 every span is there afterwards."""
-    acknowledged: list[str] = []
-    enough = threading.Event()
-
-    def send() -> None:
-        while len(acknowledged) < 100:
-            session_id = str(uuid.uuid4())
-            try:
-                status = post(serving, large(session_id))
-            except OSError:
-                return
-            if status == 200:
-                acknowledged.append(session_id)
-            if len(acknowledged) == 4:
-                enough.set()
-
-    senders = [threading.Thread(target=send) for _ in range(3)]
-    for sender in senders:
-        sender.start()
-    assert enough.wait(60)
-    serving.kill()
-    for sender in senders:
-        sender.join(60)
+    acknowledged = acknowledged_until_killed(serving, large, 4)
     serving.start()
     kept = [serving.get(f"/v2/sessions/{session_id}/stats")["llms"] for session_id in acknowledged]
 
