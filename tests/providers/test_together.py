@@ -27,6 +27,13 @@ MATRIX = Matrix(
             tools=False,
         ),
         Way(
+            name="images.generate",
+            call=lambda client: client.images.generate(model="flux", prompt="A cat", response_format="base64"),
+            span="image_generation flux",
+            usage=Usage(),
+            tools=False,
+        ),
+        Way(
             name="rerank.create",
             call=lambda client: client.rerank.create(model="mxbai", query="Hello there", documents=["a", "b"]),
             span="rerank mxbai",

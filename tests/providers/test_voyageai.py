@@ -28,6 +28,22 @@ MATRIX = Matrix(
             lacks=NEEDED,
         ),
         Way(
+            name="contextualized_embed",
+            call=lambda client: client.contextualized_embed([["Hello", "there"]], model="voyage-context-3"),
+            span="embeddings voyage-context-3",
+            usage=INPUT,
+            tools=False,
+            lacks=NEEDED,
+        ),
+        Way(
+            name="multimodal_embed",
+            call=lambda client: client.multimodal_embed([["Hello there"]], model="voyage-multimodal-3"),
+            span="embeddings voyage-multimodal-3",
+            usage=INPUT,
+            tools=False,
+            lacks=NEEDED,
+        ),
+        Way(
             name="rerank",
             call=lambda client: client.rerank("Hello there", ["a", "b"], model="rerank-2"),
             span="rerank rerank-2",

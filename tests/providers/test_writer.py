@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from agentops_otel.records import Usage
+import pytest
+from pydantic import BaseModel
 
-from .matrix import Case, Matrix, Way, check, client_module
+from agentops_otel.records import LLMCall, Usage
+from agentops_otel.testing import ModelServer, Reply
+
+from .matrix import TEXT, TOKENS, WHOLE, Case, Matrix, Way, check, client_module, recording
 
 writerai = client_module("writerai")
 
@@ -46,6 +51,57 @@ MATRIX = Matrix(
         ),
     ],
 )
+
+
+has_helpers = pytest.mark.skipif(
+    not hasattr(writerai.resources.ChatResource, "parse"), reason="this client has neither parse nor stream"
+)
+
+
+class Sky(BaseModel):
+    """What is asked for."""
+
+    clear: bool
+
+
+@has_helpers
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_parsed_answer_is_one_call(is_async: bool) -> None:
+    """With the client's own object, and the usage."""
+    with ModelServer() as server, recording() as recorded:
+        server.script(Reply(text='{"clear": true}', tokens=TOKENS))
+        if is_async:
+
+            async def ask() -> Any:
+                async with MATRIX.connect_async(server.url) as client:  # type: ignore[misc]
+                    return await client.chat.parse(**ASKED, response_format=Sky)
+
+            answer = asyncio.run(ask())
+        else:
+            with MATRIX.connect(server.url) as client:  # type: ignore[misc]
+                answer = client.chat.parse(**ASKED, response_format=Sky)
+    assert answer.choices[0].message.parsed == Sky(clear=True)
+    assert [(one.name, one.usage) for one in recorded() if isinstance(one, LLMCall)] == [("chat palmyra-x5", WHOLE)]
+
+
+@has_helpers
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_stream_of_events_is_one_call(is_async: bool) -> None:
+    """Read to its end in the block of its manager."""
+    with ModelServer() as server, recording() as recorded:
+        server.script(Reply(text=TEXT, tokens=TOKENS))
+        if is_async:
+
+            async def ask() -> list[str]:
+                async with MATRIX.connect_async(server.url) as client, client.chat.stream(**ASKED) as events:  # type: ignore[misc]
+                    return [event.type async for event in events]
+
+            kinds = asyncio.run(ask())
+        else:
+            with MATRIX.connect(server.url) as client, client.chat.stream(**ASKED) as events:  # type: ignore[misc]
+                kinds = [event.type for event in events]
+    assert "content.delta" in kinds
+    assert [(one.name, one.usage) for one in recorded() if isinstance(one, LLMCall)] == [("chat palmyra-x5", WHOLE)]
 
 
 def test_caller_sees_the_same_and_one_event_is_left(case: Case) -> None:

@@ -83,11 +83,34 @@ def _voyage_rerank(body: Json, answer: Answer) -> Json:
     return _only_total({**whole, "object": "list", "data": whole["results"]})
 
 
+def _voyage_documents(body: Json, answer: Answer) -> Json:
+    whole = openai_wire.ENDPOINTS["/v1/embeddings"].plain({"input": ["a part", "another"]}, answer)
+    documents = [{"object": "list", "index": place, "data": whole["data"]} for place in range(len(body["inputs"]))]
+    return _only_total({**whole, "data": documents})
+
+
+def _voyage_parts(body: Json, answer: Answer) -> Json:
+    whole = _voyage_embeddings({"input": ["all parts"] * len(body["inputs"])}, answer)
+    usage = (
+        {"usage": {**whole["usage"], "text_tokens": 0, "image_pixels": 0, "video_pixels": 0}}
+        if "usage" in whole
+        else {}
+    )
+    return {**whole, **usage}
+
+
+def _images(body: Json, answer: Answer) -> Json:
+    pictures = [{"index": index, "type": "b64_json", "b64_json": "iVBORw0KGgo="} for index in range(body.get("n") or 1)]
+    return {"id": answer.id, "model": answer.model, "object": "list", "data": pictures}
+
+
+_EMBEDDINGS = openai_wire.ENDPOINTS["/v1/embeddings"]
 _TOGETHER = {
     "chat/completions": _counting(_CHAT),
     "completions": _counting(_COMPLETIONS),
     "embeddings": openai_wire.ENDPOINTS["/v1/embeddings"],
     "rerank": _RERANK,
+    "images/generations": replace(_EMBEDDINGS, plain=_images),
 }
 
 ENDPOINTS: dict[str, Endpoint] = {
@@ -104,6 +127,8 @@ ENDPOINTS: dict[str, Endpoint] = {
     "/azure/chat/completions": _counting(_CHAT),
     "/azure/embeddings": openai_wire.ENDPOINTS["/v1/embeddings"],
     "/voyageai/embeddings": replace(openai_wire.ENDPOINTS["/v1/embeddings"], plain=_voyage_embeddings),
+    "/voyageai/contextualizedembeddings": replace(_EMBEDDINGS, plain=_voyage_documents),
+    "/voyageai/multimodalembeddings": replace(_EMBEDDINGS, plain=_voyage_parts),
     "/voyageai/rerank": replace(_RERANK, plain=_voyage_rerank),
 }
 """What is served, by path."""
