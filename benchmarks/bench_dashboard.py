@@ -1,11 +1,13 @@
 """The dashboard in Debian's Chromium, over large stores: how long a person waits. Prints milliseconds.
 
     PYTHONPATH=src:tests python benchmarks/bench_dashboard.py [--sessions 1000000] [--events 10000 50000] [--keep DIR]
+        [--long-only]
 
 List and overview are opened over a store of so many sessions of 90 days, the session page over sessions of so many
-events; each is opened five times and the median is told. *First paint* is Chromium's own mark (first-contentful-paint)
-since the request, *usable* is when the page is loaded and two frames later, a click on a row included in `opened`. A
-live row is timed from the append of a new session to its row on the page. Sessions of the list are copied inside the
+events; each is opened five times and the median is told. A first look is one of which the server remembers nothing.
+*First paint* is Chromium's own mark (first-contentful-paint) since the request, *usable* is when the page is loaded and
+two frames later, *opened* is from a click on a row to its event, or from scrolling to the rows that come next. A live
+row is timed from the append of a new session to its row on the page. Sessions of the list are copied inside the
 database from a thousand real ones, events come through the store.
 """
 
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, nargs="*", default=[10_000, 50_000])
     parser.add_argument("--keep", type=Path, help="folder of the store, filled only once")
+    parser.add_argument("--long-only", action="store_true", help="the sessions of many events, nothing else")
     told = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = told.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -50,7 +53,11 @@ def main() -> None:
             fill(server.db, told.sessions, told.events)
         stack.enter_context(server)
         browser = stack.enter_context(chromium())
-        look(server, browser, told.sessions, told.events)
+        if not told.long_only:
+            look(server, browser, told.sessions)
+        tell("settings, to wake the server", browser, f"{server.url}/settings", rounds=1)
+        for number in told.events:
+            look_at_session(server, browser, number)
 
 
 def fill(db: Path, count: int, events: list[int]) -> None:
@@ -129,7 +136,7 @@ def long_session(session_id: str, start_ns: int, count: int) -> list[EventFact |
     return facts
 
 
-def look(server: Running, browser: Any, count: int, events: list[int]) -> None:
+def look(server: Running, browser: Any, count: int) -> None:
     """Open each page as a person would."""
     tell(f"list, {count:,} sessions", browser, f"{server.url}/sessions")
     tell("list, failures", browser, f"{server.url}/sessions?state=failure")
@@ -137,14 +144,28 @@ def look(server: Running, browser: Any, count: int, events: list[int]) -> None:
     for span in ("24h", "7d", "30d", "90d"):
         tell(f"overview of {span}, first look", browser, f"{server.url}/overview?since={span}", rounds=1)
         tell(f"overview of {span}, again", browser, f"{server.url}/overview?since={span}")
-    for number in events:
-        tell(f"session of {number:,} events", browser, f"{server.url}/sessions/long-{number}", opened=first_event)
     live(server, browser)
+
+
+def look_at_session(server: Running, browser: Any, count: int) -> None:
+    """Its waterfall, an event of it, the rows that come next, and other views."""
+    name, url = f"session of {count:,} events", f"{server.url}/sessions/long-{count}"
+    tell(f"{name}, first look", browser, url, rounds=1)
+    tell(f"{name}, again", browser, url, opened=first_event)
+    tell(f"{name}, more rows", browser, url, opened=more_rows)
+    tell(f"{name}, critical path", browser, f"{url}?critical=yes", rounds=1)
+    tell(f"{name}, a tenth of the time", browser, f"{url}?to={count / 10_000:g}", rounds=1)
+
+
+def more_rows(page: Any) -> None:
+    """To the end of what is loaded, until there is more."""
+    page.locator("a.more").scroll_into_view_if_needed()
+    page.locator("a.row").nth(300).wait_for()
 
 
 def first_event(page: Any) -> None:
     """A click on a row, until its event is shown."""
-    page.locator("a.row").nth(1).click()
+    page.locator("a.row:not(.fold)").nth(1).click()
     page.locator("#pane .pairs").wait_for()
 
 
@@ -166,7 +187,7 @@ def tell(
         page.close()
     more = f"   opened {statistics.median(clicked):6.0f} ms" if clicked else ""
     first, whole = statistics.median(painted), statistics.median(usable)
-    print(f"{name:34}  first paint {first:6.0f} ms   usable {whole:6.0f} ms{more}", flush=True)
+    print(f"{name:44}  first paint {first:6.0f} ms   usable {whole:6.0f} ms{more}", flush=True)
 
 
 def live(server: Running, browser: Any) -> None:
@@ -183,7 +204,7 @@ def live(server: Running, browser: Any) -> None:
             waits.append((time.perf_counter() - before) * 1000)
             page.wait_for_timeout(137 * number)
     page.close()
-    print(f"{'live row':34}  after {statistics.median(waits):6.0f} ms, {max(waits):.0f} ms at most", flush=True)
+    print(f"{'live row':44}  after {statistics.median(waits):6.0f} ms, {max(waits):.0f} ms at most", flush=True)
 
 
 if __name__ == "__main__":

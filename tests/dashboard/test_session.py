@@ -167,3 +167,12 @@ def test_long_sessions_come_in_pieces(nothing: Recorded) -> None:
     assert [len(first.all("a", "row")), len(rest.all("a", "row")), len(last)] == [300, 300, 40]
     picked = nothing.read(last[-1].attributes["href"] or "").all("a", "row")
     assert [one.attributes["id"] for one in picked] == [one.attributes["id"] for one in last]
+
+
+def test_what_is_remembered_of_a_session_is_not_old(nothing: Recorded) -> None:
+    """Events that come between two looks are there, in every view that was looked at."""
+    counts = []
+    for count in (1, 5):
+        send(nothing.server, "grows", count)
+        counts.append([len(nothing.read(f"/sessions/grows{view}").all("a", "row")) for view in ("", "?open=all")])
+    assert counts == [[1, 1], [1, 6]]

@@ -11,11 +11,19 @@ from agentops_otel.server.dashboard.minimap import LANE, Lane, minimap
 from agentops_otel.server.dashboard.timeline import GAP_WIDTH, WIDTH, Axis, Bar, Gap, Tick, gaps_of, ran_of
 from agentops_otel.server.dashboard.view import View, seconds
 from agentops_otel.server.dashboard.waterfall import Waterfall, axis_of
+from agentops_otel.text.tree import parents_of
 
 from .conftest import PROTOBUF, Recorded, at_times
 from .test_waterfall import event
 
 SECOND = 1_000_000_000
+
+
+def ran(events: list[Event]) -> list[Event]:
+    """What ran in a session of these events."""
+    return ran_of(events, parents_of(events))
+
+
 STEP = event(Action, "step", 0, 1000)
 EARLY = event(LLMCall, "early", 0, 100, "step", model="gpt")
 LATE = event(ToolCall, "late", 900, 1000, "step")
@@ -25,11 +33,11 @@ EVENTS: list[Event] = [STEP, EARLY, LATE]
 def test_a_gap_is_when_nothing_ran_within_steps() -> None:
     """A step in which others ran is around them, one by itself is not; short gaps and errors are no matter."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=500)
-    assert gaps_of(ran_of([*EVENTS, failed]), 0, 1000) == [Gap(100, 900)]
-    assert gaps_of(ran_of([*EVENTS, event(Action, "wait", 100, 880, "step")]), 0, 1000) == []
-    assert gaps_of(ran_of([EARLY]), 0, 1000) == [Gap(100, 1000)]
-    assert gaps_of(ran_of([LATE]), 0, 950) == [Gap(0, 900)]
-    assert gaps_of(ran_of([]), 0, 0) == []
+    assert gaps_of(ran([*EVENTS, failed]), 0, 1000) == [Gap(100, 900)]
+    assert gaps_of(ran([*EVENTS, event(Action, "wait", 100, 880, "step")]), 0, 1000) == []
+    assert gaps_of(ran([EARLY]), 0, 1000) == [Gap(100, 1000)]
+    assert gaps_of(ran([LATE]), 0, 950) == [Gap(0, 900)]
+    assert gaps_of(ran([]), 0, 0) == []
 
 
 def test_a_closed_gap_has_a_fixed_width() -> None:
@@ -78,14 +86,14 @@ def test_the_map_has_a_lane_for_each_kind() -> None:
     """Steps around others are left out; what is chosen lies between the two that are not."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=950, trigger_event_id="late")
     events = [*EVENTS, failed]
-    found = minimap(ran_of(events), axis_of(events), Axis(500, 1000))
+    found = minimap(ran(events), axis_of(events), Axis(500, 1000))
     assert found.lanes == [
         Lane("llms", f"M0 3h100v{LANE}h-100z"),
         Lane("tools", f"M900 13h100v{LANE}h-100z"),
         Lane("errors", f"M950 23h3v{LANE}h-3z"),
     ]
     assert (found.chosen, found.after, found.height) == (Bar(500, 500), 1000, 33)
-    assert minimap(ran_of(events), axis_of(events), axis_of(events)).chosen is None
+    assert minimap(ran(events), axis_of(events), axis_of(events)).chosen is None
 
 
 def test_the_map_of_a_long_session_is_no_longer() -> None:

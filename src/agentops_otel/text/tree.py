@@ -63,21 +63,21 @@ class Plot:
     """Where the tree grows: which event is shown under which, by start, and which errors belong to it.
 
     `inside` are the events by the id of the one they are shown under, None at the top; `errors` those that are told
-    with an event, by its id.
+    with an event, by its id; `above` is what `parents_of` says.
     """
 
     def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
         ordered = sorted(events, key=lambda event: (event.init_timestamp, event.event_id))
         steps = [event for event in ordered if not isinstance(event, Failure)]
-        above = parents_of(ordered)
-        parents = {event.event_id: above[event.event_id] for event in steps}
+        self.above = parents_of(ordered)
+        parents = {event.event_id: self.above[event.event_id] for event in steps}
         hidden = {event.event_id for event in steps if isinstance(event, ApiCall) and not apis}
         places = _places(parents, hidden)
         self.inside: defaultdict[str | None, list[Event]] = defaultdict(list)
         self.errors: defaultdict[str, list[Failure]] = defaultdict(list)
         for event in ordered:
             if isinstance(event, Failure):
-                trigger = above[event.event_id]
+                trigger = self.above[event.event_id]
                 if trigger in places and trigger not in hidden:
                     self.errors[trigger].append(event)
                 else:

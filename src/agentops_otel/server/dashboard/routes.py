@@ -27,7 +27,7 @@ from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refu
 from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
-from agentops_otel.server.dashboard.waterfall_page import LaidOut
+from agentops_otel.server.dashboard.waterfall_page import Remembered
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
@@ -71,7 +71,7 @@ class Dashboard:
         self._gate = gate
         self._clock = clock
         self._recent: Recent[Overview] = Recent()
-        self._laid_out: Recent[LaidOut] = Recent(most=2)  # each holds the events of a session
+        self._remembered = Remembered()
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -166,7 +166,7 @@ class Dashboard:
         """A session: `tab=` is one of `TABS`; `event=` picks an event of the waterfall."""
         session = self._found(request, session_id)
         own = caller_of(request, self._gate).project_id == session.project_id
-        shown = SessionPage(request, self._store, session, self._laid_out, open_gate=self._gate.is_open, own=own)
+        shown = SessionPage(request, self._store, session, self._remembered, open_gate=self._gate.is_open, own=own)
         return shown.answer()
 
     def export(self, request: Request, form: str, session_id: str) -> Response:

@@ -19,11 +19,10 @@ from agentops_otel.server.dashboard.conversation import conversation, pretty
 from agentops_otel.server.dashboard.costs import costs_of
 from agentops_otel.server.dashboard.links import export_url, session_url
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, with_media
-from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.replay_page import ReplayPage
 from agentops_otel.server.dashboard.report import report
 from agentops_otel.server.dashboard.view import number
-from agentops_otel.server.dashboard.waterfall_page import LaidOut, WaterfallPage
+from agentops_otel.server.dashboard.waterfall_page import Remembered, WaterfallPage
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.sessions import root_of
 from agentops_otel.store.base import EventQuery, Store
@@ -43,13 +42,13 @@ class SessionPage:
         request: Request,
         store: Store,
         session: Session,
-        laid_out: Recent[LaidOut],
+        remembered: Remembered,
         *,
         open_gate: bool,
         own: bool,
     ) -> None:
         self._own = own
-        self._laid_out = laid_out
+        self._remembered = remembered
         self._request = request
         self._asked = request.query_params
         self._store = store
@@ -61,7 +60,7 @@ class SessionPage:
     def answer(self) -> Response:
         """The page, or the part of it that is asked for (`part=`); 204 where the asker has that already."""
         part = self._asked.get("part")
-        rows = WaterfallPage(self._request, self._store, self._session, self._laid_out)
+        rows = WaterfallPage(self._request, self._store, self._session, self._remembered)
         replay = ReplayPage(self._request, self._store, self._session)
         parts = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane, "replay": replay.stage}
         made = parts.get(part or "")

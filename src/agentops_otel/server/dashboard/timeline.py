@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentops_otel.records import Action, Event, Failure
-from agentops_otel.text.tree import parents_of
 from agentops_otel.text.values import duration_text
 
 WIDTH = 1000
@@ -113,10 +112,10 @@ def _tick(place: float, time_ns: int) -> Tick:
     return Tick(round(place * 100 / WIDTH, 2), duration_text(time_ns) if time_ns else "0")
 
 
-def ran_of(events: Sequence[Event]) -> list[Event]:
+def ran_of(events: Iterable[Event], above: Mapping[str, str | None]) -> list[Event]:
     """The events in which something ran, and errors, by start: all but steps in which other events happened, as these
-    are no more than what is around them."""
-    around = set(parents_of(events).values())
+    are no more than what is around them. `above` is what `parents_of` says."""
+    around = set(above.values())
     ran = [event for event in events if event.event_id not in around or not isinstance(event, Action)]
     return sorted(ran, key=lambda event: event.init_timestamp)
 

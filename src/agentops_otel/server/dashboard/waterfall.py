@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
-from agentops_otel.server.dashboard.critical_path import CriticalPath, Stretch, critical_path
+from agentops_otel.server.dashboard.critical_path import Stretch, critical_path
 from agentops_otel.server.dashboard.timeline import Axis, Bar, Gap, gaps_of, joined, ran_of
 from agentops_otel.server.dashboard.view import View
 from agentops_otel.store.base import model_of
@@ -89,17 +89,14 @@ class Waterfall:
     """
 
     def __init__(self, events: Sequence[Event], view: View) -> None:
-        self.whole = axis_of(events)
+        self.whole, whole = axis_of(events), Plot(events, apis=view.apis)
         begin_ns, end_ns = _part(self.whole, view)
-        self.ran = ran_of(events)
+        self.ran = ran_of(events, whole.above)
         self.gaps: Sequence[Gap] = gaps_of(self.ran, begin_ns, end_ns)
         self.axis = Axis(begin_ns, end_ns, self.gaps if view.closed else ())
         chosen = _chosen(events, view, self.axis)
-        self._plot = Plot(chosen, apis=view.apis)
-        self.path: CriticalPath | None = None
-        if view.path:
-            plot = self._plot if chosen is events else Plot(events, apis=view.apis)
-            self.path = critical_path(plot, self.whole.start_ns, self.whole.end_ns)
+        self._plot = whole if chosen is events else Plot(chosen, apis=view.apis)
+        self.path = critical_path(whole, self.whole.start_ns, self.whole.end_ns) if view.path else None
         self._stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
         for one in self.path.stretches if self.path is not None else ():
             if one.event is not None:
@@ -109,7 +106,7 @@ class Waterfall:
 
     @property
     def rows(self) -> list[Row]:
-        """All rows in reading order."""
+        """All rows in reading order, each made anew: `count` says how many they are without that."""
         return self.rows_of(0, self.count)
 
     def rows_of(self, first: int, until: int) -> list[Row]:
@@ -191,8 +188,9 @@ def _places(plot: Plot, view: View) -> Iterator[_Place]:
                 yield from (_Place([event], min(place.depth + 1, DEEPEST)) for event in place.events)
         else:
             yield place
-            inside = _runs(plot, place.events[0].event_id)
-            left += [_Place(run, place.depth + 1) for run in reversed(inside)]
+            event_id = place.events[0].event_id
+            if event_id in plot.inside:  # few have something inside, and there may be 50,000
+                left += [_Place(run, place.depth + 1) for run in reversed(_runs(plot, event_id))]
 
 
 def _runs(plot: Plot, event_id: str | None) -> list[list[Event]]:

@@ -47,14 +47,22 @@ class LaidOut(NamedTuple):
     map: Minimap
 
 
+class Remembered:
+    """What is known of the sessions that were looked at last: the events of one, and how it was laid out."""
+
+    def __init__(self) -> None:
+        self.events: Recent[list[Event]] = Recent(most=1)
+        self.layouts: Recent[LaidOut] = Recent(most=4)
+
+
 class WaterfallPage:
     """The waterfall as a request asks for it (`View`), and the parts of it that scripts ask for."""
 
-    def __init__(self, request: Request, store: Store, session: Session, recent: Recent[LaidOut]) -> None:
+    def __init__(self, request: Request, store: Store, session: Session, remembered: Remembered) -> None:
         self._request = request
         self._store = store
         self._session = session
-        self._recent = recent
+        self._remembered = remembered
         self._view = View.of(request.query_params)
 
     def whole(self) -> Markup:
@@ -110,22 +118,27 @@ class WaterfallPage:
 
     def _laid_out(self) -> LaidOut:
         """All rows; the fold of the picked event is open from then on."""
-        found = self._recent.get(self._key, self._lay_out)
+        found = self._remembered.layouts.get((self._version, self._looked_at), self._lay_out)
         fold = found.plan.fold_of(self._view.event)
         if fold is None:
             return found
         self._view = self._view._replace(opened=self._view.opened | {fold})
-        return self._recent.get(self._key, self._lay_out)
+        return self._remembered.layouts.get((self._version, self._looked_at), self._lay_out)
 
     @property
-    def _key(self) -> Hashable:
-        """What the layout depends on."""
+    def _version(self) -> Hashable:
+        """Another one as soon as the session is another."""
         session = self._session
-        version = session.statistics, session.last_activity_at, session.end_timestamp
-        return session.project_id, session.session_id, version, self._view._replace(event=None, row=None)
+        sums = session.statistics, session.last_activity_at, session.end_timestamp
+        return session.project_id, session.session_id, sums
+
+    @property
+    def _looked_at(self) -> View:
+        """What of the view makes another layout."""
+        return self._view._replace(event=None, row=None)
 
     def _lay_out(self) -> LaidOut:
-        plan = Waterfall(self._everything(), self._view)
+        plan = Waterfall(self._remembered.events.get(self._version, self._everything), self._view)
         return LaidOut(plan, minimap(plan.ran, plan.whole, plan.axis))
 
     def _everything(self) -> list[Event]:
