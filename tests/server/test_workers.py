@@ -152,6 +152,14 @@ def test_a_worker_that_cannot_be_started_is_not_tried_for_ever(tmp_path: Path) -
     workers.close()
 
 
+def test_a_worker_runs_no_file_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's `pickle.py` is not the module that is meant."""
+    (tmp_path / "pickle.py").write_text("raise SystemExit('this is not pickle')")
+    monkeypatch.chdir(tmp_path)
+
+    ready(Workers(Recipe(), 1), 1).close()
+
+
 # --- in a server -----------------------------------------------------------------------------------------------------
 
 

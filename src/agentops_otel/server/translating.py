@@ -140,7 +140,8 @@ def collect_garbage_rarely() -> None:
 
 # --- the program -----------------------------------------------------------------------------------------------------
 
-PROGRAM = "from agentops_otel.server.translating import main; main()"
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from agentops_otel.server.translating import main; main()"
+"""Its arguments are where the server finds its modules; of itself it would look into the current folder first."""
 
 READY = "ready"
 

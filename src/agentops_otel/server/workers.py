@@ -45,7 +45,7 @@ class Worker:
 
     def __init__(self, recipe: Recipe) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True
+            [sys.executable, "-c", PROGRAM, *sys.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True
         )
         self._questions, self._answers = self.process.stdin, self.process.stdout
         with suppress(OSError):
