@@ -23,12 +23,14 @@ PAGES = {
     "chat": "/sessions/{research}?tab=chat",
     "cost": "/sessions/{research}?tab=cost",
     "replay": "/sessions/{research}?tab=replay&at=0.1",
+    "agents": "/sessions/{crew}?tab=agents",
+    "critical": "/sessions/{crew}?critical=yes",
     "compare": "/compare?a={research}&b={again}",
     "settings": "/settings",
     "error": "/sessions/{failure}?event={error}",
 }
 PAST = {"overview": "/overview?since=30d"}
-SHOWN = tuple(name for name in RECORDED if name != "canary")
+SHOWN = (*(name for name in RECORDED if name != "canary"), "crew")
 
 
 def main() -> None:
