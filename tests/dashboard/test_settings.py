@@ -6,13 +6,18 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from agentops_otel.facts import SessionFacts, tags_said
 from agentops_otel.server.dashboard.settings_page import retention_words
+from agentops_otel.server.kept import Kept
+from agentops_otel.store.base import SessionQuery
 from agentops_otel.store.retention import KEEP_ALL, Retention
+from agentops_otel.store.sqlite import SqliteStore
 from server.running import Answer, Running
 
 from .conftest import PROTOBUF, calls
@@ -86,7 +91,7 @@ def test_projects_are_made_while_no_key_is_needed(server: Running) -> None:
     assert send(server, "/projects", {"project_name": "x" * 300}).status == 400
 
 
-@pytest.mark.parametrize("path", ["/keys", "/keys/revoke", "/projects", "/prices"])
+@pytest.mark.parametrize("path", ["/keys", "/keys/revoke", "/projects", "/prices", "/retention"])
 def test_a_foreign_page_changes_nothing(server: Running, path: str) -> None:
     """Whatever it sends."""
     fields = {"of": "default", "prefix": "x", "project_name": "evil", "table": "{}"}
@@ -132,6 +137,63 @@ def test_without_a_table_there_is_nothing_to_write(server: Running) -> None:
     """The page says how there can be one."""
     assert send(server, "/prices", {"table": "{}"}).status == 403
     assert "Start the server with --prices FILE" in Reading(server.ask("GET", "/settings").body.decode()).words
+
+
+def old_and_new(server: Running) -> None:
+    """Three sessions of long ago, one of them tagged."""
+    facts = [fact for name in ("a", "b", "kept") for fact in (SessionFacts(name, 1, 2),)]
+    with closing(SqliteStore(server.db)) as store:
+        store.append("default", [*facts, tags_said("kept", 3, "test", instead=["keep"])])
+
+
+def left(server: Running) -> list[str]:
+    with closing(SqliteStore(server.db)) as store:
+        return sorted(one.session_id for one in store.sessions("default", SessionQuery()).items)
+
+
+def test_limits_hold_at_once_and_after_a_restart(server: Running) -> None:
+    """What is too old goes without a restart, tags keep it; the next server knows the limits, too."""
+    old_and_new(server)
+    answer = send(server, "/retention", {"max_age": "8w", "max_size": "5GB", "keep_tags": f"keep\r\n{CANARY}"})
+    deadline = time.monotonic() + 60
+    while left(server) != ["kept"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    page = Reading(server.ask("GET", "/settings").body.decode())
+    inputs = {
+        one.attributes["name"]: one.attributes.get("value") for one in page.all("input") if "name" in one.attributes
+    }
+
+    assert (answer.status, left(server), page.harmful()) == (303, ["kept"], [])
+    assert (inputs["max_age"], inputs["max_size"]) == ("8w", "5GB")
+    server.stop()
+    server.start()
+    assert "This was saved here" in Reading(server.ask("GET", "/settings").body.decode()).words
+    assert send(server, "/retention", {"told": "yes"}).status == 303
+    assert "Everything is kept." in Reading(server.ask("GET", "/settings").body.decode()).words
+
+
+@pytest.mark.parametrize("fields", [{"max_age": "soon"}, {"max_age": "-1d"}, {"max_size": "<b>"}, {"max_age": "30"}])
+def test_wrong_limits_change_nothing(server: Running, fields: dict[str, str]) -> None:
+    """They are told with their remedy."""
+    answer = send(server, "/retention", fields)
+    page = Reading(answer.body.decode())
+    assert (answer.status, page.harmful()) == (400, [])
+    assert "; say " in page.words
+    assert "Everything is kept." in page.words
+
+
+def test_a_key_of_another_project_decides_no_limits(server: Running) -> None:
+    """They hold for all projects; the page has no form for it."""
+    key = server.keys.create_key("other")
+    closed(server)
+    assert send(server, "/retention", {"max_age": "1s"}, key=key).status == 403
+    assert "Save and apply" not in Reading(server.ask("GET", "/settings", key=key).body.decode()).words
+
+
+def test_limits_that_cannot_be_read_remove_nothing(tmp_path: Path) -> None:
+    """A file that is broken is not taken for no limits of its own."""
+    (tmp_path / "x.db.retention.json").write_text('{"max_age_ns": "x"}')
+    assert Kept(tmp_path / "x.db", Retention(max_age_ns=1)).retention == KEEP_ALL
 
 
 @pytest.mark.parametrize(

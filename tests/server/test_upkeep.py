@@ -27,9 +27,9 @@ def test_old_sessions_are_removed_and_counted(tmp_path: Path) -> None:
     with closing(SqliteStore(db)) as store, closing(SqliteKeys(db)) as keys, closing(SqliteSpanLogs(db)) as span_logs:
         store.append("p", one_of_everything())
         forgetting, retention = Forgetting(store, keys, span_logs), Retention(max_age_ns=DAY)
-        Upkeep(forgetting, retention, counters, clock=lambda: START + DAY // 2).prune()
+        Upkeep(forgetting, lambda: retention, counters, clock=lambda: START + DAY // 2).prune()
         assert len(store.sessions("p", SessionQuery()).items) == 1
-        late = Upkeep(forgetting, retention, counters, clock=lambda: START + 2 * DAY)
+        late = Upkeep(forgetting, lambda: retention, counters, clock=lambda: START + 2 * DAY)
         late.prune()
         late.prune()
         assert (store.sessions("p", SessionQuery()).items, counters.get("pruned_sessions")) == ([], 1)
@@ -41,7 +41,7 @@ def test_a_store_that_cannot_be_used_is_a_warning(tmp_path: Path, caplog: pytest
     with (
         closing(SqliteKeys(tmp_path / "k.db")) as keys,
         closing(SqliteSpanLogs(tmp_path / "k.db")) as span_logs,
-        Upkeep(Forgetting(store, keys, span_logs), Retention(max_age_ns=1), Counters()).running(),
+        Upkeep(Forgetting(store, keys, span_logs), lambda: Retention(max_age_ns=1), Counters()).running(),
     ):
         pass
     assert "the store could not be looked after" in caplog.text
@@ -54,7 +54,7 @@ def test_texts_are_indexed_and_compressed(tmp_path: Path) -> None:
         for number in range(20):
             store.append("p", one_of_everything(f"s{number}"))
         assert store.texts_waiting() == 20
-        Upkeep(Forgetting(store, keys, span_logs), Retention(), Counters()).tidy()
+        Upkeep(Forgetting(store, keys, span_logs), Retention, Counters()).tidy()
         assert (store.texts_waiting(), store.compact()) == (0, False)
 
 

@@ -16,6 +16,7 @@ from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.retention import Retention, prune
 
 PRUNED_EVERY_S = 3600.0
+LIMITS_SEEN_EVERY_S = 1.0
 TIDIED_EVERY_S = 10.0
 CHECKPOINTED_EVERY_S = 0.25
 
@@ -32,7 +33,7 @@ class Upkeep:
     def __init__(
         self,
         forgetting: Forgetting,
-        retention: Retention,
+        retention: Callable[[], Retention],
         counters: Counters,
         *,
         index: bool = True,
@@ -46,13 +47,21 @@ class Upkeep:
         self._busy = busy
         self._clock = clock
         self._stopping = threading.Event()
+        self._pruned: tuple[Retention, float] | None = None
 
     def prune(self) -> None:
         """Remove what is kept no longer."""
-        pruned = prune(self._forgetting, self._retention, self._clock())
+        pruned = prune(self._forgetting, self._retention(), self._clock())
         if pruned:
             self._counters.add("pruned_sessions", amount=pruned)
             logger.info("%d sessions are kept no longer and have been removed", pruned)
+
+    def prune_when_due(self) -> None:
+        """Prune each hour, and as soon as there are other limits."""
+        limits, now = self._retention(), time.monotonic()
+        if self._pruned is None or limits != self._pruned[0] or now - self._pruned[1] >= PRUNED_EVERY_S:
+            self._pruned = limits, now
+            self.prune()
 
     def tidy(self) -> None:
         """Prepare searches in all that came since and compress it, without haste."""
@@ -84,8 +93,7 @@ class Upkeep:
     def _works(self) -> Iterator[Callable[[], None]]:
         yield functools.partial(self._repeat, self._forgetting.store.checkpoint, CHECKPOINTED_EVERY_S)
         yield functools.partial(self._repeat, self.tidy, TIDIED_EVERY_S)
-        if self._retention:
-            yield functools.partial(self._repeat, self.prune, PRUNED_EVERY_S)
+        yield functools.partial(self._repeat, self.prune_when_due, LIMITS_SEEN_EVERY_S)
 
     def _repeat(self, work: Callable[[], None], every_s: float) -> None:
         while True:

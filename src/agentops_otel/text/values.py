@@ -23,6 +23,25 @@ def moment_text(time_ns: int | None) -> str:
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+UNITS_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def age_of(said: str) -> int:
+    """`12h`, `30d`, `8w` in nanoseconds. Raises ValueError, naming value and remedy."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", said)
+    if not found:
+        raise ValueError(f"{said!r} is no age; say 12h, 30d or 8w")
+    return int(found[1]) * UNITS_S[found[2]] * 1_000_000_000
+
+
+def size_of(said: str) -> int:
+    """`500MB`, `5GB` in bytes. Raises ValueError, naming value and remedy."""
+    found = re.fullmatch(r"([0-9]{1,15})\s*([KMGT]?)B?", said.upper())
+    if not found:
+        raise ValueError(f"{said!r} is no size; say 500MB or 5GB")
+    return int(found[1]) * UNITS_BYTES[found[2]]
+
+
 def moment_of(said: str, now_ns: int) -> int:
     """`2h`, `3d` (that long ago) or an ISO 8601 date or time, UTC unless it says otherwise; in nanoseconds.
 

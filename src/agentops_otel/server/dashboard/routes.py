@@ -28,6 +28,7 @@ from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
 from agentops_otel.server.dashboard.waterfall_page import Remembered
+from agentops_otel.server.kept import Kept
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import Store
@@ -61,13 +62,18 @@ class Dashboard:
     """The pages. Blocking reads run on the thread pool of the web framework."""
 
     def __init__(
-        self, forgetting: Forgetting, gate: Gate, options: ServerOptions, clock: Callable[[], int] = time.time_ns
+        self,
+        forgetting: Forgetting,
+        gate: Gate,
+        options: ServerOptions,
+        kept: Kept,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._store: Store = forgetting.store
         self._keys = forgetting.keys
         self._changes = Changes(forgetting, gate, clock)
-        self._options = options
-        self._settings = Settings(forgetting, gate, options)
+        self._kept = kept
+        self._settings = Settings(forgetting, gate, options, kept)
         self._gate = gate
         self._clock = clock
         self._recent: Recent[Overview] = Recent()
@@ -152,7 +158,7 @@ class Dashboard:
                 open=self._gate.is_open,
                 project_id=caller.project_id,
                 projects=self._projects(caller),
-                kept=[bytes_text(self._store.size_bytes()), *retention_words(self._options.retention)],
+                kept=[bytes_text(self._store.size_bytes()), *retention_words(self._kept.retention)],
             )
         )
 

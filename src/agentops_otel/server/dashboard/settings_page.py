@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +20,13 @@ from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.dashboard.links import url
 from agentops_otel.server.dashboard.login import caller_of, fields_of
 from agentops_otel.server.dashboard.pages import HEADERS, html, page
+from agentops_otel.server.kept import Kept, replace_file
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import DEFAULT_PROJECT
 from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.retention import Retention
-from agentops_otel.text.values import bytes_text, duration_text
+from agentops_otel.text.values import UNITS_BYTES, UNITS_S, age_of, bytes_text, duration_text, size_of
 
 Fields = dict[str, list[str]]
 
@@ -38,17 +37,18 @@ EMPTY_TABLE = '{"prices": [\n  {"model": "in-house-70b", "input": 0.5, "output":
 class Settings:
     """The page and its forms. A key manages its own project; while none is needed everybody manages all."""
 
-    def __init__(self, forgetting: Forgetting, gate: Gate, options: ServerOptions) -> None:
+    def __init__(self, forgetting: Forgetting, gate: Gate, options: ServerOptions, kept: Kept) -> None:
         self._store = forgetting.store
         self._keys = forgetting.keys
         self._gate = gate
         self._options = options
+        self._kept = kept
 
     def add_to(self, router: APIRouter) -> None:
         """The routes."""
         router.add_api_route("/settings", self.page, methods=["GET"])
         forms = {"keys": self.create_key, "keys/revoke": self.revoke_key, "projects": self.create_project}
-        for path, change in {**forms, "prices": self.save_prices}.items():
+        for path, change in {**forms, "prices": self.save_prices, "retention": self.save_retention}.items():
             router.add_api_route(f"/settings/{path}", self._form(change), methods=["POST"])
 
     def page(self, request: Request) -> Response:
@@ -106,21 +106,35 @@ class Settings:
 
     # --- prices --------------------------------------------------------------------------------------------------
 
-    def _may_price(self, caller: Caller) -> bool:
-        """Prices hold for all projects, so that not every key may change them."""
+    def _may_decide(self, caller: Caller) -> bool:
+        """Prices and limits hold for all projects, so that not every key may change them."""
         return self._gate.is_open or caller.project_id == DEFAULT_PROJECT
 
     def save_prices(self, caller: Caller, fields: Fields) -> Response:
         """Write the user's table, if it is one."""
         path, text = self._options.prices, _first(fields, "table")
-        if path is None or not self._may_price(caller):
+        if path is None or not self._may_decide(caller):
             raise Refusal(403, "There is no table of prices that this key may change.", "not_yours")
         try:
             table_of(text, path)
-            _replace(path, text)
+            replace_file(path, text)
         except (ConfigurationError, OSError) as error:
             return page(self._html(caller, wrong=str(error), table=text), 400)
         return RedirectResponse(url("/settings", saved="prices"), 303, HEADERS)
+
+    # --- retention -----------------------------------------------------------------------------------------------
+
+    def save_retention(self, caller: Caller, fields: Fields) -> Response:
+        """Let other limits hold from now on, or again those that the server was told."""
+        if not self._may_decide(caller):
+            raise Refusal(
+                403, "The limits hold for all projects; a key of project default may change them.", "not_yours"
+            )
+        try:
+            self._kept.decide(None if _first(fields, "told") == "yes" else retention_of(fields))
+        except (ValueError, OSError) as error:
+            return page(self._html(caller, wrong=str(error)), 400)
+        return RedirectResponse(url("/settings", saved="retention"), 303, HEADERS)
 
     # --- the page ------------------------------------------------------------------------------------------------
 
@@ -143,9 +157,11 @@ class Settings:
             open=self._gate.is_open,
             prices=path,
             table=_read(path) if table is None and path else table or "",
-            may_price=self._may_price(caller),
+            may_decide=self._may_decide(caller),
             catalogue=available(),
-            retention=retention_words(self._options.retention),
+            retention=retention_words(self._kept.retention),
+            limits=limits_of(self._kept.retention),
+            is_decided=self._kept.is_decided,
             about=self._about(),
         )
 
@@ -159,6 +175,33 @@ class Settings:
             "Listens on": f"{options.host}, OTLP over gRPC {'off' if options.grpc_port is None else 'on'}",
             "Search in texts": "on" if options.index else "off",
         }
+
+
+def retention_of(fields: Fields) -> Retention:
+    """The limits that a form asks for; an empty field is no limit. Raises ValueError, naming value and remedy."""
+    age, size = _first(fields, "max_age"), _first(fields, "max_size")
+    tags = (line.strip() for line in _first(fields, "keep_tags").splitlines())
+    return Retention(
+        max_age_ns=age_of(age) if age else None,
+        max_bytes=size_of(size) if size else None,
+        keep_tags=frozenset(tag for tag in tags if tag),
+    )
+
+
+def limits_of(retention: Retention) -> dict[str, str]:
+    """Limits as the form has them: the inverse of `retention_of`."""
+    age, size = retention.max_age_ns, retention.max_bytes
+    return {
+        "max_age": "" if age is None else _largest(age // 10**9, UNITS_S),
+        "max_size": "" if size is None else f"{_largest(size, UNITS_BYTES)}B",
+        "keep_tags": "\n".join(sorted(retention.keep_tags)),
+    }
+
+
+def _largest(amount: int, units: dict[str, int]) -> str:
+    """An amount in the largest unit that leaves no rest."""
+    unit = next(name for name, size in reversed(units.items()) if amount % size == 0)
+    return f"{amount // units[unit]}{unit}"
 
 
 def retention_words(retention: Retention) -> list[str]:
@@ -180,13 +223,6 @@ def table_of(text: str, path: Path) -> PriceTable:
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"this is not JSON: {error}") from None
     return PriceTable.parse(data, hashlib.sha256(text.encode()).hexdigest()[:12], str(path))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.replace(file.name, path)
 
 
 def _read(path: Path) -> str:
