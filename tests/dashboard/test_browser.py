@@ -267,14 +267,19 @@ def test_what_is_picked_stays_picked(tab: Open, nothing: Recorded) -> None:
     with recording(nothing.server.db) as program:
         watched = tab(f"{nothing.server.url}/sessions?id={program.session_id}")
         page = watched.page
-        page.clock.install()
-        page.reload()
         page.locator("input.pick").check()
         program.say("Hello")
         while not nothing.server.get(f"/v2/sessions/{program.session_id}/events")["events"]:
             page.evaluate("() => new Promise(requestAnimationFrame)")
         asked = len(watched.asked)
-        page.clock.run_for(5000)
+        page.evaluate("""() => new Promise((done) => { // the page looks once a second for what is live
+            let looks = 0;
+            const found = document.querySelectorAll.bind(document);
+            document.querySelectorAll = (wanted) => {
+                if (wanted === "[data-live]" && ++looks === 3) done();
+                return found(wanted);
+            };
+        })""")
         assert (page.locator("input.pick").is_checked(), watched.asked[asked:]) == (True, [])
         page.get_by_label("Tag to add").fill("picked by hand")
         page.get_by_role("button", name="Add tag").click()
