@@ -137,8 +137,9 @@ def percent_text(part: float) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """`1 call`, `1,234 calls`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    """`1 call`, `1,234 calls`, `2 processes`."""
+    plural = "es" if what.endswith("s") else "s"
+    return f"{count:,} {what}{'' if count == 1 else plural}"
 
 
 def bytes_text(size: int) -> str:
