@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,13 @@ from hypothesis import HealthCheck, settings
 
 from agentops_otel.testing import ModelServer
 
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")  # a machine with other work to do is slow, and that fails no test
+settings.register_profile(  # a machine with other work to do is slow, and that fails no test; nor does chance in CI
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("any machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a job that a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _OURS = ("AGENTOPS_", "ANTHROPIC_", "GROQ_", "OTEL_", "OPENAI_")
 for _name in [*os.environ]:  # what the developer's shell says must not reach the tests
