@@ -116,8 +116,8 @@ def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
-    """An empty store."""
+    """An empty store, for this test alone."""
     with Running(tmp_path_factory.mktemp("nothing")) as running:
         yield Recorded(running, {})

@@ -216,7 +216,7 @@ def test_gaps_are_closed_and_time_is_chosen_without_scripts(browser: Any, nothin
     page.goto(f"{nothing.server.url}/sessions/far")
     page.get_by_role("link", name="Close 1 gap").click()
     page.wait_for_url("**gaps=closed**")
-    assert page.locator(".axis text").all_inner_texts() == ["0", "1h 59m", "2h 00m"]
+    assert page.locator(".axis text").all_text_contents() == ["0", "1h 59m", "2h 00m"]
     page.get_by_label("From second").fill("7000")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**gaps=closed**from=7000**")

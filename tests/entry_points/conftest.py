@@ -52,8 +52,12 @@ def declared() -> dict[str, dict[str, str]]:
 @pytest.fixture
 def installed(tmp_path: Path) -> list[str]:
     """What PYTHONPATH needs so that our entry points are found; nothing where the package is installed."""
-    if entry_points(group="opentelemetry_traces_exporter", name="agentops"):
-        return []
+    found = entry_points(group="opentelemetry_traces_exporter", name="agentops")
+    return [] if found else as_installed(tmp_path)
+
+
+def as_installed(tmp_path: Path) -> list[str]:
+    """What PYTHONPATH needs so that any interpreter finds our entry points and the package."""
     info = tmp_path / "site" / "agentops_otel_bridge-0.dist-info"
     info.mkdir(parents=True)
     about = ["Metadata-Version: 2.1", "Name: agentops-otel-bridge", "Version: 0"]

@@ -22,7 +22,7 @@ from agentops_otel.store.base import DEFAULT_PROJECT, EventQuery, SessionQuery
 from agentops_otel.testing import ModelServer, Reply, Tokens, ToolRequest
 from server.environments import python_with
 
-from .conftest import environment
+from .conftest import as_installed, environment
 
 pytestmark = pytest.mark.sdk
 
@@ -112,10 +112,9 @@ def _call(event: Any) -> tuple[str, str | None, str, Any]:
     return event.operation or "", event.request_model, said, event.usage
 
 
-def test_an_unchanged_program_is_one_session(
-    program: Path, installed: list[str], server: ModelServer, home: Path
-) -> None:
+def test_an_unchanged_program_is_one_session(program: Path, tmp_path: Path, server: ModelServer, home: Path) -> None:
     """Its output is its own; every request is one call with its tokens, in the store and through OTLP alike."""
+    installed = as_installed(tmp_path)  # the programs' environment has not our package
     bare = run(program, installed, server)
     assert bare.count("It is sunny.") == 2
     assert run(program, installed, server, "opentelemetry-instrument", OTEL_TRACES_EXPORTER="agentops") == bare

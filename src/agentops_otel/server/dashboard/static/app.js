@@ -56,7 +56,7 @@ document.addEventListener("htmx:afterSwap", (event) => showCopyButtons(event.det
 // --- waterfall: an event is shown beside its row; its URL is that of the page which shows it without a script ---------
 
 function rowOf(eventId) {
-  return [...document.querySelectorAll("a.row")].find((row) => JSON.parse(row.dataset.ids).includes(eventId));
+  return [...document.querySelectorAll("a.row[data-ids]")].find((row) => JSON.parse(row.dataset.ids).includes(eventId));
 }
 
 function markPicked() {
