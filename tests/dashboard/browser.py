@@ -41,6 +41,11 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def address(page: Any) -> str:
+    """Where a page is. Playwright's `page.url` hears of what a script pushed a moment later."""
+    return str(page.evaluate("location.href"))
+
+
 class Watched:
     """A tab, and everything in it that a page of ours must never cause. `asked` are the URLs it asked for."""
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from .browser import WIDTHS, Watched, chromium, require_chromium
+from .browser import WIDTHS, Watched, address, chromium, require_chromium
 from .conftest import PROTOBUF, RECORDING, Recorded, at_times, calls, environment
 
 pytestmark = pytest.mark.browser
@@ -130,12 +130,12 @@ def test_an_event_is_shown_beside_its_row(tab: Open, recorded: Recorded) -> None
     page.locator("#pane h2", has_text="search_papers").wait_for()
     shown = page.locator("#pane").inner_text()
 
-    assert [asked for asked in watched.asked if "/sessions/" in asked][1:] == [f"{page.url}&part=pane"]
+    assert [asked for asked in watched.asked if "/sessions/" in asked][1:] == [f"{address(page)}&part=pane"]
     assert page.locator("a.row[aria-current]").inner_text().startswith("search_papers")
-    address = page.url
+    picked = address(page)
     page.evaluate("history.back()")
     page.get_by_text("Pick an event").wait_for()
-    page.goto(address)
+    page.goto(picked)
     assert page.locator("#pane").inner_text() == shown
 
 
@@ -163,8 +163,8 @@ def test_repeats_are_opened_where_they_stand(tab: Open, crew: Recorded) -> None:
     assert page.locator("a.row").count() == shut + 5
     page.keyboard.press("j")
     page.locator("#pane h2", has_text="search_papers").wait_for()
-    assert [page.url.count(one) for one in ("open=", "event=")] == [1, 1]
-    page.goto(page.url)
+    assert [address(page).count(one) for one in ("open=", "event=")] == [1, 1]
+    page.goto(address(page))
     assert page.locator("a.row").count() == shut + 5
     page.evaluate("history.go(-2)")
     page.locator("a.fold[aria-expanded=false]").wait_for()
@@ -182,7 +182,7 @@ def test_the_critical_path_can_be_looked_at(tab: Open, crew: Recorded) -> None:
     page.keyboard.press("Enter")
     page.get_by_text("decide when it ends").wait_for()
     page.locator("#critical-path[aria-current]:focus").wait_for()
-    assert [page.locator("a.row").count(), page.url.count("critical=yes")] == [rows, 1]
+    assert [page.locator("a.row").count(), address(page).count("critical=yes")] == [rows, 1]
     page.keyboard.press("Enter")
     page.locator("#critical-path:not([aria-current])").wait_for()
     assert page.locator("rect.path").count() == 0
@@ -199,9 +199,9 @@ def test_a_part_of_the_time_is_dragged_over(tab: Open, nothing: Recorded) -> Non
         do()
     page.locator("#all-time").wait_for()
     assert page.locator("a.row").all_inner_texts()[0].startswith("m1")
-    asked = dict(parse_qsl(urlsplit(page.url).query))
+    asked = dict(parse_qsl(urlsplit(address(page)).query))
     assert [round(float(asked[name])) for name in ("from", "to")] == [40, 60]
-    page.goto(page.url)
+    page.goto(address(page))
     assert page.locator("a.row").count() == 1
     assert float(page.get_by_label("From second").input_value()) == float(asked["from"])
     page.get_by_role("link", name="All of the time").click()

@@ -16,7 +16,7 @@ from agentops_otel.facts import SessionFacts, Stamp
 from agentops_otel.store.sqlite import SqliteStore
 from server.running import Running
 
-from .browser import WIDTHS, Watched, chromium, require_chromium
+from .browser import WIDTHS, Watched, address, chromium, require_chromium
 from .conftest import Recorded
 from .test_browser import CONTRASTS
 from .test_replay import many, timed
@@ -158,7 +158,7 @@ def test_a_session_plays_to_its_end(tab: Open) -> None:
         "turns": ["Which paper?", "I look it up.", "found two", "Read the second."],
         "clock": "10.00 s",
     }
-    assert page.url.endswith("at=10")
+    assert address(page).endswith("at=10")
     page.get_by_label("Speed").select_option("0.5")
     page.get_by_role("button", name="Play").click()
     page.locator("a.beat.later").first.wait_for()
@@ -203,7 +203,7 @@ def test_the_space_bar_plays_and_pauses(tab: Open) -> None:
     page.locator("a.beat.done").first.wait_for()
     page.keyboard.press(" ")
     page.get_by_role("button", name="Play").wait_for()
-    assert shown(tab("many", f"&at={page.url.rpartition('=')[2]}")) == shown(page)
+    assert shown(tab("many", f"&at={address(page).rpartition('=')[2]}")) == shown(page)
 
 
 def test_the_rest_of_a_long_session_is_fetched(tab: Open) -> None:
