@@ -69,6 +69,7 @@ def test_a_large_session_is_cut_and_says_so() -> None:
     pieces = list(report(Session(project_id="p", session_id="s", statistics=Statistics.of(*events)), events_of))
     page = Reading("".join(pieces))
     assert "This file has the first 5,000 of 5,008 events" in page.words
+    assert "The tables below have the first 5,000 of 5,008 events" in page.words
     assert f"The first {MOST_CALLS} of 5,008 model calls." in page.words
     assert "… (1,234 characters more)" in page.words
     assert len(page.all("div", "step")) == MOST_EVENTS

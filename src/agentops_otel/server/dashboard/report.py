@@ -18,6 +18,7 @@ from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.conversation import Block, Turn, conversation, pretty
 from agentops_otel.server.dashboard.costs import costs_of
+from agentops_otel.server.dashboard.late import late_count
 from agentops_otel.server.dashboard.pages import html
 from agentops_otel.server.dashboard.view import View
 from agentops_otel.server.dashboard.waterfall import Waterfall
@@ -38,16 +39,18 @@ def report(session: Session, events_of: EventsOf) -> Iterator[str]:
     counts = session.statistics
     slim = list(islice(events_of(EventQuery(payloads=False)), MOST_EVENTS))
     included = len(slim)
+    cut = counts.events + counts.apis - included
     yield html(
         "report_head.html",
         session=session,
         style=Markup(style),
         digest=digest,
-        cut=counts.events + counts.apis - included,
+        cut=cut,
         included=included,
+        late=late_count(session, lambda: events_of(EventQuery(payloads=False))),
     )
-    yield html("report_waterfall.html", plan=Waterfall(slim, View(apis=True)), session=session)
-    yield html("cost.html", session=session, costs=costs_of(slim, owners_of(slim)))
+    yield html("report_waterfall.html", plan=Waterfall(slim, View(apis=True), session.end_timestamp), session=session)
+    yield html("cost.html", session=session, costs=costs_of(slim, owners_of(slim)), cut=cut, included=included)
     del slim
     yield from _talk(session, events_of)
     yield from _steps(events_of, included)

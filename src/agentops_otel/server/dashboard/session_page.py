@@ -48,7 +48,6 @@ class SessionPage:
         own: bool,
     ) -> None:
         self._own = own
-        self._remembered = remembered
         self._request = request
         self._asked = request.query_params
         self._store = store
@@ -56,11 +55,12 @@ class SessionPage:
         self._open = open_gate
         tab = self._asked.get("tab", "waterfall")
         self._tab = tab if tab in TABS else "waterfall"
+        self._rows = WaterfallPage(request, store, session, remembered)
 
     def answer(self) -> Response:
         """The page, or the part of it that is asked for (`part=`); 204 where the asker has that already."""
         part = self._asked.get("part")
-        rows = WaterfallPage(self._request, self._store, self._session, self._remembered)
+        rows = self._rows
         replay = ReplayPage(self._request, self._store, self._session)
         parts = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane, "replay": replay.stage}
         made = parts.get(part or "")
@@ -98,7 +98,8 @@ class SessionPage:
         return self._store.events(self._session.project_id, self._session.session_id, query)
 
     def _head(self) -> Markup | None:
-        content = html("session_head.html", session=self._session, environment=list(_flat(self._session.host_env)))
+        environment = list(_flat(self._session.host_env))
+        content = html("session_head.html", session=self._session, environment=environment, late=self._rows.late())
         return live(self._request, "head", content, self._url(part="head") if self._session.is_running else None)
 
     # --- the other tabs ------------------------------------------------------------------------------------------
@@ -114,7 +115,9 @@ class SessionPage:
 
     def _cost(self) -> Markup:
         events = list(self._events(_SLIM))
-        return html("cost.html", session=self._session, costs=costs_of(events, owners_of(events)))
+        return html(
+            "cost.html", session=self._session, costs=costs_of(events, owners_of(events)), cut=0, included=len(events)
+        )
 
     def _agents(self) -> Markup:
         agents = agents_of(list(self._events(_SLIM)))

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 
 EVERYTHING = "all"
-"""The value of `open` that opens every fold."""
+"""The value of `open` that opens every fold, and of `shut` that closes every event with something inside."""
 
 
 class View(NamedTuple):
     """What the query of a URL asks for; what it says wrongly is as if it said nothing.
 
-    `apis` shows API calls, `agent` only the events of one, `opened` are the folds that are open, by the id of their
-    first event, `event` the one that is picked, `row` is where the rows begin, `path` marks the critical path,
-    `closed` closes gaps, and `begin_ns` and `end_ns` are the part of the time that is shown, since the first start.
+    `apis` shows API calls, `agent` only the events of one, `failed` only what went wrong and what it is in. `opened`
+    are the folds that are open, by the id of their first event; `shut` are the events that hide what is inside them,
+    or, where all others do, those that do not. `event` is the one that is picked, `row` is where the rows begin, `path`
+    marks the critical path, `closed` closes gaps, and `begin_ns` and `end_ns` are the part of the time that is shown,
+    since the first start.
     """
 
     apis: bool = False
     agent: str | None = None
+    failed: bool = False
     opened: frozenset[str] = frozenset()
+    shut: frozenset[str] = frozenset()
     event: str | None = None
     row: int | None = None
     path: bool = False
@@ -36,7 +40,9 @@ class View(NamedTuple):
         return cls(
             apis=asked.get("apis") == "yes",
             agent=asked.get("agent") or None,
+            failed=asked.get("errors") == "only",
             opened=frozenset(asked.getlist("open")),
+            shut=frozenset(asked.getlist("shut")),
             event=asked.get("event") or None,
             row=number(asked.get("row")),
             path=asked.get("critical") == "yes",
@@ -51,7 +57,9 @@ class View(NamedTuple):
         return {
             "apis": "yes" if self.apis else None,
             "agent": self.agent,
+            "errors": "only" if self.failed else None,
             "open": sorted(self.opened),
+            "shut": sorted(self.shut),
             "critical": "yes" if self.path else None,
             "gaps": "closed" if self.closed else None,
             "from": seconds(self.begin_ns),
@@ -70,6 +78,18 @@ class View(NamedTuple):
     def toggled(self, fold: str) -> list[str]:
         """The folds that are open once this one is opened or shut."""
         return sorted(self.opened ^ {fold})
+
+    def hides(self, event_id: str) -> bool:
+        """Whether what is inside of an event is not shown."""
+        return (event_id in self.shut) != (EVERYTHING in self.shut)
+
+    def turned(self, event_id: str) -> list[str]:
+        """What `shut` is once this event shows what is inside, or hides it."""
+        return sorted(self.shut ^ {event_id})
+
+    def revealing(self, around: Iterable[str]) -> View:
+        """The view in which none of these events hides anything."""
+        return self._replace(shut=self.shut ^ {one for one in around if self.hides(one)})
 
 
 def number(said: str | None, *, at_most: int = 9_999_999) -> int | None:

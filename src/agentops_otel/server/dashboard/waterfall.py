@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.server.dashboard.critical_path import Stretch, critical_path
+from agentops_otel.server.dashboard.late import late_ns
 from agentops_otel.server.dashboard.timeline import Axis, Bar, Gap, gaps_of, joined, ran_of
 from agentops_otel.server.dashboard.view import View
 from agentops_otel.store.base import model_of
@@ -18,7 +19,9 @@ from agentops_otel.text.tree import DEEPEST, FOLDED_FROM, Plot, error_text, even
 
 class Row(NamedTuple):
     """An event, or a run of equal ones; how deep it stands, its errors, its bars, and what of them is on the critical
-    path. `is_open` says that the events of a run follow it."""
+    path. `is_open` says that the events of a run follow it, `has_inside` that events happened in this one; `within` are
+    those that are hidden, their errors among them. `late` counts the events that the session did not wait for.
+    """
 
     events: Sequence[Event]
     depth: int
@@ -27,6 +30,9 @@ class Row(NamedTuple):
     bars: Sequence[Bar]
     path: Sequence[Bar] = ()
     is_open: bool = False
+    has_inside: bool = False
+    within: Sequence[Event] = ()
+    late: int = 0
 
     @property
     def event(self) -> Event:
@@ -61,16 +67,31 @@ class Row(NamedTuple):
 
     @property
     def cost(self) -> Decimal | None:
-        """What it cost, None where nobody knows or nothing can cost."""
-        if self.repeats > 1:
-            sums = Statistics.of(*self.events)
+        """What it cost, and what it hides; None where nobody knows or nothing can cost."""
+        if self.is_sum:
+            sums = Statistics.of(*self.events, *self.within)
             return sums.cost if sums.cost or (sums.llms and not sums.unpriced_llms) else None
         return self.event.cost if isinstance(self.event, (LLMCall, ToolCall)) else None
 
     @property
     def is_lower_bound(self) -> bool:
         """Whether the cost is that of some events only."""
-        return any(isinstance(event, LLMCall) and event.is_unpriced for event in self.events)
+        return any(isinstance(event, LLMCall) and event.is_unpriced for event in (*self.events, *self.within))
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether its cost is that of several events."""
+        return self.repeats > 1 or bool(self.within)
+
+    @property
+    def hidden(self) -> int:
+        """How many events it hides, errors not counted."""
+        return len(self.within) - self.hidden_errors
+
+    @property
+    def hidden_errors(self) -> int:
+        """How many errors it hides."""
+        return sum(isinstance(event, Failure) for event in self.within)
 
 
 class _Place(NamedTuple):
@@ -79,22 +100,27 @@ class _Place(NamedTuple):
     events: Sequence[Event]
     depth: int
     is_open: bool = False
+    is_shut: bool = False
 
 
 class Waterfall:
     """The events under their parents, by start, as a view wants them. Rows are made as they are asked for.
 
-    `whole` is the axis of the session, `axis` that of the part that is shown, `gaps` those that could be closed in it,
-    `ran` what ran in the session, `path` the critical path where it is asked for, `count` the number of rows.
+    `ended_ns` is when the session ended, None as long as it has not. `whole` is the axis of the session, `axis` that of
+    the part that is shown, `gaps` those that could be closed in it, `ran` what ran in the session, `path` the critical
+    path where it is asked for, `count` the number of rows; `has_steps` says that events have others inside.
     """
 
-    def __init__(self, events: Sequence[Event], view: View) -> None:
+    def __init__(self, events: Sequence[Event], view: View, ended_ns: int | None = None) -> None:
+        self._ended_ns = ended_ns
         self.whole, whole = axis_of(events), Plot(events, apis=view.apis)
         begin_ns, end_ns = _part(self.whole, view)
         self.ran = ran_of(events, whole.above)
         self.gaps: Sequence[Gap] = gaps_of(self.ran, begin_ns, end_ns)
         self.axis = Axis(begin_ns, end_ns, self.gaps if view.closed else ())
-        chosen = _chosen(events, view, self.axis)
+        self._view = view
+        self._above = whole.above
+        chosen = _chosen(events, view, self.axis, self._above)
         self._plot = whole if chosen is events else Plot(chosen, apis=view.apis)
         self.path = critical_path(whole, self.whole.start_ns, self.whole.end_ns) if view.path else None
         self._stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
@@ -103,6 +129,7 @@ class Waterfall:
                 self._stretches[one.event.event_id].append(one)
         self._places = list(_places(self._plot, view))
         self.count = len(self._places)
+        self.has_steps = any(key is not None for key in self._plot.inside)
 
     @property
     def rows(self) -> list[Row]:
@@ -119,7 +146,28 @@ class Waterfall:
         marked = [one for event in place.events for one in self._stretches.get(event.event_id, ())]
         on_path = joined(axis.bar(one.begin_ns, one.end_ns, narrowest=1) for one in marked)
         errors = self._errors(place)
-        return Row(place.events, place.depth, event_name(first), errors, bars, on_path, place.is_open)
+        return Row(
+            place.events,
+            place.depth,
+            event_name(first),
+            errors,
+            bars,
+            on_path,
+            place.is_open,
+            len(place.events) == 1 and first.event_id in self._plot.inside,
+            self._within(first.event_id) if place.is_shut else (),
+            sum(late_ns(event, self._ended_ns) is not None for event in place.events),
+        )
+
+    def _within(self, event_id: str) -> list[Event]:
+        """What an event has inside, errors as well."""
+        found: list[Event] = []
+        left = [*self._plot.inside.get(event_id, ())]
+        while left:
+            event = left.pop()
+            found += [event, *self._plot.errors.get(event.event_id, ())]
+            left += self._plot.inside.get(event.event_id, ())
+        return found
 
     def _errors(self, place: _Place) -> Sequence[Failure]:
         return self._plot.errors.get(place.events[0].event_id, ()) if len(place.events) == 1 else ()
@@ -143,6 +191,20 @@ class Waterfall:
         shut = (place.events for place in self._places if len(place.events) > 1 and not place.is_open)
         return next((run[0].event_id for run in shut if any(event.event_id == event_id for event in run)), None)
 
+    def around(self, event_id: str | None) -> set[str]:
+        """The events in which one happened, and the first of the fold that it is in."""
+        found: set[str] = set()
+        step = self._above.get(event_id) if event_id is not None else None
+        while step is not None and step not in found:
+            found.add(step)
+            step = self._above.get(step)
+        runs = (place.events for place in self._places if len(place.events) > 1)
+        return found | {run[0].event_id for run in runs if any(event.event_id == event_id for event in run)}
+
+    def hiding(self, event_id: str | None) -> set[str]:
+        """The events that hide one because they are shut."""
+        return {one for one in self.around(event_id) if self._view.hides(one)}
+
 
 def axis_of(events: Sequence[Event]) -> Axis:
     """From the first start to the last end."""
@@ -157,8 +219,8 @@ def _part(whole: Axis, view: View) -> tuple[int, int]:
     return (begin_ns, end_ns) if begin_ns < end_ns else (whole.start_ns, whole.end_ns)
 
 
-def _chosen(events: Sequence[Event], view: View, axis: Axis) -> Sequence[Event]:
-    """The events of the agent, and those in the part of the time that is shown."""
+def _chosen(events: Sequence[Event], view: View, axis: Axis, above: Mapping[str, str | None]) -> Sequence[Event]:
+    """The events of the agent, those in the part of the time that is shown, and those that went wrong."""
     if view.agent is not None:
         owners = owners_of(events)
         events = [event for event in events if owners[event.event_id] == view.agent]
@@ -169,7 +231,21 @@ def _chosen(events: Sequence[Event], view: View, axis: Axis) -> Sequence[Event]:
             for event in events
             if event.event_id in shown or (isinstance(event, Failure) and event.trigger_event_id in shown)
         ]
+    if view.failed:
+        wanted = _failed(events, above)
+        events = [event for event in events if event.event_id in wanted]
     return events
+
+
+def _failed(events: Sequence[Event], above: Mapping[str, str | None]) -> set[str]:
+    """The errors, and all that they happened in."""
+    found: set[str] = set()
+    for event in events:
+        step: str | None = event.event_id if isinstance(event, Failure) else None
+        while step is not None and step not in found:
+            found.add(step)
+            step = above.get(step)
+    return found
 
 
 def _is_in(event: Event, axis: Axis) -> bool:
@@ -187,9 +263,13 @@ def _places(plot: Plot, view: View) -> Iterator[_Place]:
             if is_open:
                 yield from (_Place([event], min(place.depth + 1, DEEPEST)) for event in place.events)
         else:
-            yield place
             event_id = place.events[0].event_id
-            if event_id in plot.inside:  # few have something inside, and there may be 50,000
+            if event_id not in plot.inside:  # few have something inside, and there may be 50,000
+                yield place
+            elif view.hides(event_id):
+                yield place._replace(is_shut=True)
+            else:
+                yield place
                 left += [_Place(run, place.depth + 1) for run in reversed(_runs(plot, event_id))]
 
 

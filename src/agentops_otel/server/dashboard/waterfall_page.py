@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
 from agentops_otel.server.dashboard.conversation import pretty, turns_of
+from agentops_otel.server.dashboard.late import late_count, late_ns
 from agentops_otel.server.dashboard.links import Asked, session_url
 from agentops_otel.server.dashboard.minimap import Minimap, minimap
 from agentops_otel.server.dashboard.pages import html, live
 from agentops_otel.server.dashboard.recent import Recent
-from agentops_otel.server.dashboard.view import View, number, seconds
+from agentops_otel.server.dashboard.view import EVERYTHING, View, number, seconds
 from agentops_otel.server.dashboard.waterfall import Waterfall
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, Store
@@ -76,7 +77,7 @@ class WaterfallPage:
         plan, overview = self._laid_out()
         view = self._view
         picked = plan.place_of(view.event) or 0
-        first = picked - picked % ROWS_AT_ONCE if view.row is None else view.row
+        first = picked - picked % ROWS_AT_ONCE if view.row is None or view.row >= plan.count else view.row
         apis = self._session.statistics.apis
         content = html(
             "waterfall_rows.html",
@@ -87,6 +88,10 @@ class WaterfallPage:
             apis_url=self._url(apis=None if view.apis else "yes") if apis else None,
             view=view,
             all_url=self._url(agent=None),
+            first=first,
+            errors=self._session.statistics.errors,
+            errors_url=self._url(errors=None if view.failed else "only", event=view.event),
+            shut_url=self._url(shut=None if view.shut else EVERYTHING, event=view.event),
             path_url=self._url(critical=None if view.path else "yes", event=view.event),
             gaps_url=self._url(gaps=None if view.closed else "closed", event=view.event),
             time_url=self._url(**{"from": None, "to": None}, event=view.event),
@@ -114,15 +119,20 @@ class WaterfallPage:
             closed=bool(plan.axis.gaps),
             url=self._url,
             view=self._view,
+            first=str(first) if first else None,
+            around=plan.around(self._view.event),
         )
 
     def _laid_out(self) -> LaidOut:
-        """All rows; the fold of the picked event is open from then on."""
-        found = self._remembered.layouts.get((self._version, self._looked_at), self._lay_out)
-        fold = found.plan.fold_of(self._view.event)
-        if fold is None:
-            return found
-        self._view = self._view._replace(opened=self._view.opened | {fold})
+        """All rows; nothing hides the picked event from then on."""
+        hiding = self._look().plan.hiding(self._view.event)
+        self._view = self._view.revealing(hiding)
+        fold = self._look().plan.fold_of(self._view.event)
+        if fold is not None:
+            self._view = self._view._replace(opened=self._view.opened | {fold})
+        return self._look()
+
+    def _look(self) -> LaidOut:
         return self._remembered.layouts.get((self._version, self._looked_at), self._lay_out)
 
     @property
@@ -138,8 +148,15 @@ class WaterfallPage:
         return self._view._replace(event=None, row=None)
 
     def _lay_out(self) -> LaidOut:
-        plan = Waterfall(self._remembered.events.get(self._version, self._everything), self._view)
+        plan = Waterfall(self._known(), self._view, self._session.end_timestamp)
         return LaidOut(plan, minimap(plan.ran, plan.whole, plan.axis))
+
+    def late(self) -> int:
+        """How many events were late."""
+        return late_count(self._session, self._known)
+
+    def _known(self) -> list[Event]:
+        return self._remembered.events.get(self._version, self._everything)
 
     def _everything(self) -> list[Event]:
         """Every event. Errors come with their words, all else without its large fields."""
@@ -163,6 +180,7 @@ class WaterfallPage:
             name=event_name(event),
             session=self._session,
             met=met,
+            late=late_ns(event, self._session.end_timestamp),
             around=_around(errors, event, met[0] if met else None),
             url=self._url,
             asked=turns_of(event.prompt, "user") if isinstance(event, LLMCall) else [],

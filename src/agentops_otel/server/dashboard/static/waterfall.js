@@ -2,13 +2,24 @@
 // is what the link without this file opens.
 
 export function look(address, focused) {
-  const url = new URL(address, location.href);
-  history.pushState({}, "", url);
-  url.searchParams.set("part", "rows");
-  url.searchParams.set("count", document.querySelectorAll("a.row").length); // what was loaded stays loaded
-  return htmx.ajax("GET", url.pathname + url.search, { target: "#rows", swap: "outerHTML" }).then(() => {
+  const shown = new URL(address, location.href);
+  const picked = new URLSearchParams(location.search).get("event"); // perhaps another than when the link was made
+  const asked = new URL(shown);
+  asked.searchParams.delete("event"); // what is picked does not keep open what is to be closed
+  asked.searchParams.set("part", "rows");
+  asked.searchParams.set("count", document.querySelectorAll("a.row").length); // what was loaded stays loaded
+  if (picked) shown.searchParams.set("event", picked);
+  history.pushState({}, "", shown);
+  return htmx.ajax("GET", asked.pathname + asked.search, { target: "#rows", swap: "outerHTML" }).then(() => {
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   });
+}
+
+function turn(link, focused = link.id) { // the rows go on beginning where they do
+  const url = new URL(link.href);
+  const first = document.querySelector(".waterfall").dataset.first;
+  if (link.matches(".twist, .fold")) first === "0" ? url.searchParams.delete("row") : url.searchParams.set("row", first);
+  look(url, focused);
 }
 
 document.addEventListener("click", (event) => {
@@ -16,7 +27,24 @@ document.addEventListener("click", (event) => {
   const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   if (!link || !plain) return;
   event.preventDefault();
-  look(link.href, link.id);
+  turn(link);
+});
+
+document.addEventListener("keydown", (event) => {
+  const row = document.activeElement.closest("a.row, a.twist");
+  if (!row || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = row.matches(".fold, .twist") ? row : row.closest(".branch")?.querySelector(".twist");
+  if (!link || (link.getAttribute("aria-expanded") === "true") === (event.key === "ArrowRight")) return;
+  event.preventDefault();
+  turn(link, row.id);
+});
+
+document.addEventListener("htmx:afterSettle", () => { // what was closed around the event that is picked hides its row
+  const url = new URL(location);
+  if (!url.searchParams.has("event") || document.querySelector("a.row[aria-current]")) return;
+  url.searchParams.delete("event");
+  history.replaceState({}, "", url);
 });
 
 // --- the minimap: what is dragged over is the time that is shown ------------------------------------------------------
