@@ -2,9 +2,11 @@
 
 Which provider the spans go to:
 
-* none is set: we install one, so that manual spans inside a session are recorded;
+* none is set: we install one, so that manual spans inside a session are recorded; if the host sets its own later, that
+  one takes its place, and everything is as if it had been there;
 * an SDK provider (or one that takes span processors): our processor is added, nothing is replaced;
-* that provider's sampler may drop spans, or the provider takes no processors: ours come from a private one beside it;
+* that provider's sampler may drop spans, it takes no processors, or its tracers are not the SDK's, so that we cannot
+  choose the ids of our spans: ours come from a private one beside it;
 * we were started for a program that knows nothing of us (`opentelemetry-instrument`): the host's provider exports what
   it samples, and nothing is exported beside it.
 """
@@ -28,7 +30,8 @@ from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import ProxyTracerProvider, Tracer
+from opentelemetry.trace import ProxyTracerProvider
+from opentelemetry.util._once import Once
 
 from agentops_otel import context, host, threads
 from agentops_otel._version import __version__
@@ -40,7 +43,7 @@ from agentops_otel.instruments.arrival import Arrival
 from agentops_otel.outbox import Outbox
 from agentops_otel.privacy import Policy
 from agentops_otel.processor import AgentOpsSpanProcessor, DirectOutbox, SpanOutbox
-from agentops_otel.sessions import MAX_ID, PlannedIds, Session, checked_tags, reason_of
+from agentops_otel.sessions import MAX_ID, OwnTracer, PlannedIds, Session, checked_tags, reason_of
 from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets its hooks before those of the outboxes
 
@@ -93,7 +96,7 @@ class Runtime:
         self.provider, self.role = choose_provider(self.processor) if provider is None else (provider, JOINED)
         if provider is not None:
             provider.add_span_processor(self.processor)
-        self.tracer, self.ids = own_tracer(self.provider)
+        self.own = own_tracer(self.provider)
         self.arrival: Arrival | None = None
         self.installation: Installation | None = None
         self.threads: threads.Following | None = None
@@ -146,6 +149,14 @@ class Runtime:
     def app_url(self) -> str:
         """Where sessions can be looked at."""
         return self.settings.endpoint.rstrip("/")
+
+    def move(self) -> None:
+        """The host has set its provider after us: from now on as if it had been there first. Spans that are open end
+        where they began, which comes to the same outboxes."""
+        self.provider, self.role = choose_provider(self.processor)
+        self.own = own_tracer(self.provider)
+        if self.installation is not None:
+            self.installation.use(self.own.tracer)
 
     # --- what sessions need -----------------------------------------------------------------------------------------
 
@@ -299,7 +310,7 @@ class Runtime:
     def _install(self) -> None:
         from agentops_otel.instruments import registry
 
-        self.installation = registry.install(self.tracer, capture=self.policy)
+        self.installation = registry.install(self.own.tracer, capture=self.policy)
 
     def uninstrument(self) -> None:
         """Leave model clients and threads as they were."""
@@ -433,6 +444,7 @@ def choose_provider(processor: AgentOpsSpanProcessor) -> tuple[Any, str]:
     if isinstance(existing, ProxyTracerProvider):
         provider = private_provider(processor)
         trace.set_tracer_provider(provider)
+        give_way()
         return provider, "installed: no tracer provider was set"
     add = getattr(existing, "add_span_processor", None)
     if add is None:
@@ -442,7 +454,27 @@ def choose_provider(processor: AgentOpsSpanProcessor) -> tuple[Any, str]:
     described = sampler.get_description() if sampler is not None else ALWAYS_SAMPLED[0]
     if not described.startswith(ALWAYS_SAMPLED):
         return private_provider(processor), f"private beside the host's: its sampler {described} may drop spans"
+    if not isinstance(existing.get_tracer(SCOPE), SdkTracer):  # as Logfire's
+        return private_provider(processor), f"private beside the host's: {type(existing).__name__} chooses its own ids"
     return existing, "added to the host's provider"
+
+
+class _GivesWay(Once):
+    """Stands where the API remembers that a provider was set: the next that is set takes the place of ours."""
+
+    def do_once(self, func: Callable[[], None]) -> bool:
+        """Set it, and go on with it; once."""
+        did = super().do_once(func)
+        if did and _runtime is not None:
+            with quietly("going on with the provider that the host has set"):
+                _runtime.move()
+        return did
+
+
+def give_way() -> None:
+    """Let the host still set its own provider, which the API (1.27 to 1.45) allows once and we have used up."""
+    if isinstance(getattr(trace, "_TRACER_PROVIDER_SET_ONCE", None), Once):
+        trace._TRACER_PROVIDER_SET_ONCE = _GivesWay()
 
 
 def private_provider(processor: AgentOpsSpanProcessor) -> TracerProvider:
@@ -470,13 +502,13 @@ def exporter_in(provider: Any) -> AgentOpsSpanExporter | None:
     return None
 
 
-def own_tracer(provider: Any) -> tuple[Tracer, PlannedIds]:
+def own_tracer(provider: Any) -> OwnTracer:
     """Our tracer, with an id generator of its own: the host's generator is asked, but never changed."""
     tracer = provider.get_tracer(SCOPE, __version__)
     ids = PlannedIds(getattr(tracer, "id_generator", None) or RandomIdGenerator())
     if isinstance(tracer, SdkTracer):
         tracer.id_generator = ids
-    return tracer, ids
+    return OwnTracer(tracer, ids)
 
 
 # --- how a process ends ----------------------------------------------------------------------------------------------

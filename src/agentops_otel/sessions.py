@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -51,13 +51,18 @@ class EndState(str, Enum):
 _END_STATES: Mapping[str, Any] = {"Fail": "Failure", **{state.value: state.value for state in EndState}}
 
 
+class OwnTracer(NamedTuple):
+    """What makes our spans, and chooses their ids. One value, because the host may set its provider while we run."""
+
+    tracer: Tracer
+    ids: PlannedIds
+
+
 class SessionHome(Protocol):
     """What a session needs of the process it lives in."""
 
     @property
-    def tracer(self) -> Tracer: ...
-    @property
-    def ids(self) -> PlannedIds: ...
+    def own(self) -> OwnTracer: ...
     @property
     def policy(self) -> Policy: ...
     @property
@@ -193,9 +198,10 @@ class Session:
         if self._joined:
             return context.sampled(trace_id, span_id, is_remote=True), None
         around = trace.get_current_span().get_span_context()
-        self._home.ids.plan(trace_id, span_id)
+        tracer, ids = self._home.own
+        ids.plan(trace_id, span_id)
         try:
-            span = self._home.tracer.start_span(
+            span = tracer.start_span(
                 "session",
                 context=otel_context.Context(),
                 attributes=Marker().attributes(self.key, KIND_SESSION),
@@ -203,13 +209,9 @@ class Session:
                 start_time=self._started_ns,
             )
         finally:
-            self._home.ids.clear()
+            ids.clear()
         root = span.get_span_context()
-        if not root.is_valid:
-            return context.sampled(trace_id, span_id, is_remote=False), span
-        if root.trace_id != trace_id:  # a wrapped provider gives no say over ids: the session is named after its trace
-            self.key = str(uuid.UUID(int=root.trace_id))
-        return root, span
+        return (root if root.is_valid else context.sampled(trace_id, span_id, is_remote=False)), span
 
     @property
     def announced(self) -> bool:
@@ -245,7 +247,7 @@ class Session:
     @property
     def tracer(self) -> Tracer:
         """Makes spans that the host's sampler cannot drop."""
-        return self._home.tracer
+        return self._home.own.tracer
 
     @property
     def policy(self) -> Policy:
@@ -260,7 +262,7 @@ class Session:
     def _mark(self, marker: Marker, at_ns: int | None = None) -> None:
         with quietly("exporting a session marker"):
             at_ns = at_ns or time.time_ns()
-            span = self._home.tracer.start_span(
+            span = self.tracer.start_span(
                 "session.marker",
                 context=context.with_session(self, otel_context.Context()),
                 attributes=marker.attributes(self.key),

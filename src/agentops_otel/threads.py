@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -68,12 +69,12 @@ class Following:
             else:
                 thread.run = of_instance
 
-        def run_there() -> None:
+        def run_there(_: Any) -> None:
             restore()
             with sessions.attached(here):
                 run()
 
-        thread.run = run_there
+        thread.run = MethodType(run_there, thread)  # others (Sentry) take the function of `run` and give it the thread
         return restore
 
     def _submit(self, original: Callable[..., Any], pool: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:

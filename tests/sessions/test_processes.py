@@ -339,6 +339,55 @@ assert agentops.end_session("Success") == "0.500000"
     assert session.session_id.replace("-", "") == recorded.events()[0].trace_id
 
 
+LATER = """
+from opentelemetry import trace
+early = trace.get_tracer("app")
+with early.start_as_current_span("early"):
+    pass
+{provider}
+with trace.get_tracer("app").start_as_current_span("step"):
+    agentops.record(agentops.LLMEvent(model="m", cost=0.5))
+with early.start_as_current_span("resolved"):
+    pass
+assert agentops.end_session("Success") == "0.500000"
+assert trace.get_tracer_provider() is provider
+"""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROVIDERS if PROVIDERS[kind]])
+def test_a_provider_that_the_host_sets_after_us_takes_the_place_of_ours(
+    kind: str, run: Run, recorded: Recorded
+) -> None:
+    """The host is not told that it may not, its provider is global, and all spans are recorded whoever makes them."""
+    done = run(START + LATER.format(provider=PROVIDERS[kind]))
+    assert done.stderr == ""
+    names = {"before", "early", "chat m", "resolved"}
+    kept = {"step"} if kind == "sdk" else set()  # the others drop what the host makes
+    assert {event.name for event in recorded.events()} == names | kept
+    assert recorded.session().end_state == "Success"
+
+
+def test_the_spans_of_a_provider_that_is_set_after_us_are_exported_by_it(run: Run) -> None:
+    """As where it was set before: its exporter gets its own spans and ours."""
+    run(
+        """
+        import agentops_otel as agentops
+        agentops.init(instrument_llm_calls=False)
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        kept, provider = InMemorySpanExporter(), TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(kept))
+        trace.set_tracer_provider(provider)
+        with trace.get_tracer("app").start_as_current_span("mine"):
+            agentops.record(agentops.ActionEvent(action_type="ours"))
+        agentops.end_session("Success")
+        assert [span.name for span in kept.get_finished_spans()][:2] == ["ours", "mine"]
+        """
+    )
+
+
 def test_the_host_spans_and_ids_are_its_own(run: Run) -> None:
     """The host's id generator makes the host's ids, and its exporter sees its spans unchanged."""
     run(

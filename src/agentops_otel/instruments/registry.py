@@ -124,6 +124,10 @@ class Installation:
                 patch.undo()
         self._patches.clear()
 
+    def use(self, tracer: Tracer) -> None:
+        """Let this one make the spans of calls outside of any session from now on."""
+        self._tower.tracer = tracer
+
     def settle(self, timeout_s: float) -> None:
         """Wait for the spans of calls whose results the garbage collector has just found."""
         self._tower.settle(timeout_s)

@@ -168,7 +168,7 @@ class _Transaction:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_file(path)
-        self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+        self._db = sqlite3.Connection(path, timeout=5, isolation_level=None)  # not `connect`, as in store/sqlite
         try:
             if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 with contextlib.suppress(sqlite3.OperationalError):  # somebody else is just doing it

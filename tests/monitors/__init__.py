@@ -1,0 +1,1 @@
+"""Beside the monitoring that a program has already."""
