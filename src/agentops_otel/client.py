@@ -7,6 +7,7 @@ returned; a wrong option raises `ConfigurationError`.
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,10 @@ _configured: Settings | None = None
 
 def _settings() -> Settings:
     running = runtime.running()
-    if running is not None:
-        return running.settings
+    return running.settings if running is not None else _settings_before_init()
+
+
+def _settings_before_init() -> Settings:
     return _configured or options.from_environment()
 
 
@@ -45,7 +48,8 @@ def init(
 ) -> Session | None:
     """Start recording in this process and, unless `auto_start_session=False`, a session; returns the session.
 
-    Called again it returns the live session and changes nothing else. `tags` is the older name of `default_tags`.
+    Called again it returns the live session; without one it starts the next, and options that are given replace those
+    of the first call. `tags` is the older name of `default_tags`.
     Further options are those of docs/configuration.md (`exporter`, `db`, `capture_content`, ...). Raises
     ConfigurationError for an option that is unknown or has a value that cannot be used; nothing else.
     """
@@ -62,13 +66,52 @@ def init(
         skip_auto_end_session=skip_auto_end_session,
         **more,
     )
-    settings = _settings().replace(**given)
-    room = runtime.start(settings)
+    settings = _settings()
+    if given["default_tags"] is not None:  # they are added to those of the environment, not to those of an earlier init
+        settings = dataclasses.replace(settings, default_tags=_settings_before_init().default_tags)
+    settings = settings.replace(**given)
+    room = _room_for(settings)
     room.instrument()
     session = room.first_session(inherited_session_id)
     if room.automatic:
         _apply_late(room, settings, session)
     return session
+
+
+_OF_SESSIONS = frozenset(
+    (
+        "default_tags",
+        "inherited_session_id",
+        "auto_start_session",
+        "skip_auto_end_session",
+        "max_cost",
+        "max_cost_unpriced",
+    )
+)
+"""Options that are looked at when a session starts."""
+
+
+def _room_for(wanted: Settings) -> runtime.Runtime:
+    """The runtime, with these options where no session goes on that began with others."""
+    room = runtime.running()
+    if room is None or room.automatic:
+        return runtime.start(wanted)
+    changed = _changed(room.settings, wanted)
+    if changed and len(context.active):
+        told = "=…, ".join(changed)
+        logger.warning(
+            "init(%s=…) changes nothing: %d session(s) in progress; end them first", told, len(context.active)
+        )
+    elif _OF_SESSIONS.issuperset(changed):
+        room.settings = wanted
+    else:
+        runtime.stop()
+        room = runtime.start(wanted)
+    return room
+
+
+def _changed(before: Settings, after: Settings) -> list[str]:
+    return [name for name in options.OPTIONS if getattr(before, name) != getattr(after, name)]
 
 
 def init_automatically() -> None:
@@ -90,9 +133,7 @@ def _apply_late(room: runtime.Runtime, wanted: Settings, session: Session | None
         room.announce(session)
         session.add_tags(list(wanted.default_tags))
     kept = {"default_tags", "inherited_session_id"}
-    late = [
-        name for name in options.OPTIONS if name not in kept and getattr(wanted, name) != getattr(room.settings, name)
-    ]
+    late = [name for name in _changed(room.settings, wanted) if name not in kept]
     if late:
         variables = ", ".join(options.OPTIONS[name].metadata["env"] for name in late)
         logger.warning(

@@ -40,7 +40,11 @@ class Following:
         """Restore both. What others have wrapped since stays, and passes everything on. Idempotent."""
         self._is_on = False
         for owner, name, ours, original in self._patched:
-            if vars(owner).get(name) is ours:
+            if vars(owner).get(name) is not ours:
+                continue
+            if original is None:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)
         self._patched = []
 
@@ -91,15 +95,17 @@ def _within(here: Any, fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _replaced(owner: Any, name: str, instead: Callable[..., Any]) -> tuple[Any, str, Any, Any]:
-    """Put a function in the place of a method; it is given the original first."""
-    original = vars(owner)[name]
+    """Put a function in the place of a method; it is given the original first. Returns what is needed to restore it:
+    in the end the original, None if the class only inherits it, as gevent's Thread does."""
+    original = getattr(owner, name)
 
     @functools.wraps(original)
     def ours(*args: Any, **kwargs: Any) -> Any:
         return instead(original, *args, **kwargs)
 
+    own = vars(owner).get(name)
     setattr(owner, name, ours)
-    return owner, name, ours, original
+    return owner, name, ours, own
 
 
 def follow() -> Following | None:

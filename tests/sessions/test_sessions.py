@@ -7,6 +7,7 @@ import contextvars
 import threading
 import uuid
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 
 import agentops_otel as agentops
+from agentops_otel import runtime
 from agentops_otel.records import Action, Failure, LLMCall, ToolCall
 from agentops_otel.sessions import root_of
 from sessions.conftest import Recorded
@@ -73,12 +75,31 @@ def test_the_trace_of_a_session_is_its_id() -> None:
     assert session.root.trace_id == session.session_id.int
 
 
-def test_a_second_init_returns_the_live_session(recorded: Recorded) -> None:
-    """As in a notebook cell that is run again."""
+def test_a_second_init_returns_the_live_session(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+    """As in a notebook cell that is run again; options that it would change are named."""
     session = init()
-    assert agentops.init(default_tags=["ignored"]) is session
+    assert agentops.init() is session
+    assert caplog.messages == []
+    assert agentops.init(default_tags=["ignored"], max_queue_size=7) is session
+    assert caplog.messages == [
+        "init(max_queue_size=…, default_tags=…) changes nothing: 1 session(s) in progress; end them first"
+    ]
     session.end_session()
-    assert len(recorded.sessions()) == 1
+    assert [one.tags for one in recorded.sessions()] == [()]
+
+
+@pytest.mark.parametrize("more", [{}, {"max_queue_size": 7}], ids=["of sessions", "of the process"])
+def test_an_init_after_the_session_starts_the_next_with_its_options(more: dict[str, Any], recorded: Recorded) -> None:
+    """What is not given stays; a session is not tagged as the one before it."""
+    init(tags=["first"], skip_auto_end_session=True).end_session("Success")
+    init(tags=["second"], **more).end_session("Success")
+    assert [one.tags for one in recorded.sessions()] == [("first",), ("second",)]
+    room = runtime.running()
+    assert room is not None
+    assert (room.settings.skip_auto_end_session, room.settings.max_queue_size) == (
+        True,
+        more.get("max_queue_size", 512),
+    )
 
 
 @pytest.mark.parametrize("state", ["Failure", "Fail", agentops.EndState.FAIL])
