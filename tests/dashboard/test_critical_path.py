@@ -90,7 +90,7 @@ def test_the_path_covers_the_whole_time_once(drawn: list[tuple[int, int, int]]) 
 
 def test_rows_are_marked_with_their_part_of_it() -> None:
     """Where the view asks for it, each stretch on the bar of its event."""
-    marked = Waterfall([STEP, FAST, SLOW, CALL, LATE], View(path=True)).rows
+    marked = Waterfall.of([STEP, FAST, SLOW, CALL, LATE], View(path=True)).rows
     assert {row.name: [*row.path] for row in marked} == {
         "step": [Bar(0, 60), Bar(300, 10), Bar(475, 25)],
         "fast": [],
@@ -98,7 +98,7 @@ def test_rows_are_marked_with_their_part_of_it() -> None:
         "call": [Bar(310, 165)],
         "late": [Bar(750, 250)],
     }
-    assert [row.path for row in Waterfall([STEP, FAST], View()).rows] == [[], []]
+    assert [row.path for row in Waterfall.of([STEP, FAST], View()).rows] == [[], []]
 
 
 def test_the_page_says_what_the_path_is_made_of(crew: Recorded) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from fastapi import Request
+from fastapi.responses import StreamingResponse
 
+from agentops_otel.facts import EventFact
+from agentops_otel.records import LLMCall
+from agentops_otel.server.dashboard.session_page import LONG, SessionPage
+from agentops_otel.server.dashboard.waterfall_page import Remembered
+from agentops_otel.store.sqlite import SqliteStore
 from server.running import Running
 
 from .conftest import PROTOBUF, Recorded, calls
@@ -157,16 +169,17 @@ def test_any_id_has_a_page(nothing: Recorded, session_id: str) -> None:
 
 
 def test_long_sessions_come_in_pieces(nothing: Recorded) -> None:
-    """300 rows, the open fold among them, then a link to the next; the page of an event is the one that has its row."""
+    """100 rows, the open fold among them, then a link to the next, of which a script gets 300; the page of an event is
+    the one that has its row."""
     send(nothing.server, "long", 639)
     first = nothing.read("/sessions/long?open=all")
     rest = nothing.read(first.links("more")[0])
     part = nothing.server.ask("GET", f"{rest.links('more')[-1]}&part=more").body.decode()
     last = Reading(part).all("a", "row")
 
-    assert [len(first.all("a", "row")), len(rest.all("a", "row")), len(last)] == [300, 300, 40]
+    assert [len(first.all("a", "row")), len(rest.all("a", "row")), len(last)] == [100, 100, 300]
     picked = nothing.read(last[-1].attributes["href"] or "").all("a", "row")
-    assert [one.attributes["id"] for one in picked] == [one.attributes["id"] for one in last]
+    assert [one.attributes["id"] for one in picked] == [one.attributes["id"] for one in last[200:]]
 
 
 def test_what_is_remembered_of_a_session_is_not_old(nothing: Recorded) -> None:
@@ -176,3 +189,48 @@ def test_what_is_remembered_of_a_session_is_not_old(nothing: Recorded) -> None:
         send(nothing.server, "grows", count)
         counts.append([len(nothing.read(f"/sessions/grows{view}").all("a", "row")) for view in ("", "?open=all")])
     assert counts == [[1, 1], [1, 6]]
+
+
+def page_of(store: SqliteStore, session_id: str) -> StreamingResponse:
+    """What the page of a session answers."""
+    asked = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", b"here")]}
+    session = store.session("default", session_id)
+    assert session is not None
+    answer = SessionPage(Request(asked), store, session, Remembered(), open_gate=True, own=True).answer()
+    assert isinstance(answer, StreamingResponse)
+    return answer
+
+
+def deleted(db: Path) -> None:
+    with contextlib.closing(SqliteStore(db)) as store:
+        store.delete_session("default", "long")
+
+
+def damaged(db: Path) -> None:
+    with contextlib.closing(sqlite3.connect(db)) as raw:
+        raw.execute("ALTER TABLE events RENAME TO others")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [(deleted, "Nothing has happened in this session yet."), (damaged, "The store cannot be read:")],
+)
+def test_a_long_session_begins_before_its_events_are_looked_for(
+    tmp_path: Path, meanwhile: Callable[[Path], None], told: str
+) -> None:
+    """The header comes at once; what is not there any more once the events are looked for is told below it."""
+    calls = [
+        EventFact(LLMCall(event_id=f"c{at}", session_id="long", name="chat", init_timestamp=at)) for at in range(LONG)
+    ]
+
+    async def pieces(store: SqliteStore) -> list[str]:
+        found = page_of(store, "long").body_iterator
+        first = [str(await anext(found))]
+        meanwhile(tmp_path / "long.db")
+        return [*first, *[str(piece) async for piece in found]]
+
+    with contextlib.closing(SqliteStore(tmp_path / "long.db")) as store:
+        store.append("default", calls)
+        first, rest = asyncio.run(pieces(store))
+    assert [Reading(first).words.endswith("Replay Raw"), told in Reading(rest).words] == [True, True]
+    assert rest.rstrip().endswith("</html>")

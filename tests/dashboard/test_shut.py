@@ -37,16 +37,16 @@ def shut(*events: str) -> View:
 
 def test_a_closed_event_hides_what_is_inside() -> None:
     """Its row says how much that is, how much of it went wrong, and what it cost together."""
-    [row] = Waterfall([*ROUND[:1], *searches(9), FAILED], shut("a")).rows
+    [row] = Waterfall.of([*ROUND[:1], *searches(9), FAILED], shut("a")).rows
     assert (row.name, row.hidden, row.hidden_errors, str(row.cost)) == ("a", 9, 1, "0.9")
-    [row] = Waterfall([*ROUND, FAILED], shut("a")).rows
+    [row] = Waterfall.of([*ROUND, FAILED], shut("a")).rows
     assert (row.hidden, str(row.cost), row.is_lower_bound) == (38, "3.7", True)
 
 
 def test_each_event_is_closed_by_itself() -> None:
     """What stands beside it stays; what has nothing inside cannot be closed."""
-    assert names(Waterfall(NESTED, shut("inner", "other"))) == [("outer", 1, 0), ("inner", 1, 1), ("gpt", 1, 1)]
-    assert [(row.name, row.has_inside, row.hidden) for row in Waterfall(NESTED, shut("inner")).rows] == [
+    assert names(Waterfall.of(NESTED, shut("inner", "other"))) == [("outer", 1, 0), ("inner", 1, 1), ("gpt", 1, 1)]
+    assert [(row.name, row.has_inside, row.hidden) for row in Waterfall.of(NESTED, shut("inner")).rows] == [
         ("outer", True, 0),
         ("inner", True, 1),
         ("gpt", False, 0),
@@ -55,15 +55,15 @@ def test_each_event_is_closed_by_itself() -> None:
 
 def test_all_but_some_can_be_closed() -> None:
     """`all` closes every event, those beside it are open."""
-    assert names(Waterfall(NESTED, shut("all"))) == [("outer", 1, 0)]
-    assert names(Waterfall(NESTED, shut("all", "outer"))) == [("outer", 1, 0), ("inner", 1, 1), ("gpt", 1, 1)]
+    assert names(Waterfall.of(NESTED, shut("all"))) == [("outer", 1, 0)]
+    assert names(Waterfall.of(NESTED, shut("all", "outer"))) == [("outer", 1, 0), ("inner", 1, 1), ("gpt", 1, 1)]
 
 
 @pytest.mark.parametrize("view", [shut("all"), shut("outer", "inner"), shut("inner"), shut("other")])
 def test_what_hides_an_event_can_be_opened(view: View) -> None:
     """All that is around it, and nothing else."""
-    hiding = Waterfall(NESTED, view).hiding("call")
-    found = Waterfall(NESTED, view.revealing(hiding))
+    hiding = Waterfall.of(NESTED, view).hiding("call")
+    found = Waterfall.of(NESTED, view.revealing(hiding))
     assert [row.event.event_id for row in found.rows] == ["outer", "inner", "call", "other"]
     assert found.hiding("call") == set()
     assert found.hiding(None) == found.hiding("nobody") == set()
@@ -72,9 +72,9 @@ def test_what_hides_an_event_can_be_opened(view: View) -> None:
 def test_errors_can_be_shown_alone() -> None:
     """With what they happened in, also where that is closed."""
     events = [*ROUND, *searches(3, 700, name="fetch"), FAILED]
-    assert names(Waterfall(events, View(failed=True))) == [("a", 1, 0), ("search", 1, 1)]
-    assert Waterfall(ROUND, View(failed=True)).count == 0
-    [row] = Waterfall(events, View(failed=True, shut=frozenset({"a"}))).rows
+    assert names(Waterfall.of(events, View(failed=True))) == [("a", 1, 0), ("search", 1, 1)]
+    assert Waterfall.of(ROUND, View(failed=True)).count == 0
+    [row] = Waterfall.of(events, View(failed=True, shut=frozenset({"a"}))).rows
     assert (row.hidden, row.hidden_errors) == (1, 1)
 
 
@@ -91,8 +91,8 @@ def test_late_events_are_counted_where_there_can_be_any() -> None:
     """A session in which nothing happened after its end is not read for it."""
     session = Session(project_id="p", session_id="s", end_timestamp=600, last_activity_at=1000)
     assert late_count(session, lambda: NESTED) == 2
-    assert [row.late for row in Waterfall(NESTED, View(), 600).rows] == [1, 0, 0, 1]
-    fold = Waterfall(ROUND, View(), 400).rows[2]
+    assert [row.late for row in Waterfall.of(NESTED, View(), 600).rows] == [1, 0, 0, 1]
+    fold = Waterfall.of(ROUND, View(), 400).rows[2]
     assert (fold.repeats, fold.late) == (37, 7)
 
     def unread() -> Sequence[Event]:
@@ -144,13 +144,13 @@ def test_what_is_closed_is_in_every_link(nothing: Recorded) -> None:
     [closing] = [
         one.attributes for one in first.all("a", "twist") if one.attributes["aria-label"] == "What is in step 1"
     ]
-    assert (closing["aria-expanded"], len(first.all("a", "row"))) == ("true", 300)
+    assert (closing["aria-expanded"], len(first.all("a", "row"))) == ("true", 100)
     closed = nothing.read(closing["href"] or "")
     assert closed.words.count("1 error inside") == 1
     assert all("shut=" in link for link in (*closed.links("row"), *closed.links("more")))
     second = nothing.read(closed.links("more")[0])
     [later] = second.links("twist")[:1]
-    assert ["row=300" in later, len(nothing.read(later).all("a", "row"))] == [True, 300]
+    assert ["row=100" in later, len(nothing.read(later).all("a", "row"))] == [True, 100]
     opening = next(one for one in closed.all("a", "twist") if one.attributes["aria-expanded"] == "false")
     assert nothing.read(opening.attributes["href"] or "").words == first.words
 

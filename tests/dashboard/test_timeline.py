@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops_otel.records import Action, Event, Failure, LLMCall, ToolCall
-from agentops_otel.server.dashboard.minimap import LANE, Lane, minimap
+from agentops_otel.server.dashboard.minimap import LANE, Lane, lanes_of, minimap
 from agentops_otel.server.dashboard.timeline import GAP_WIDTH, WIDTH, Axis, Bar, Gap, Tick, gaps_of, ran_of
 from agentops_otel.server.dashboard.view import View, seconds
 from agentops_otel.server.dashboard.waterfall import Waterfall, axis_of
@@ -70,7 +70,7 @@ def test_the_axis_is_labelled_with_its_times_or_its_gaps() -> None:
 def test_a_part_of_the_time_shows_what_ran_in_it() -> None:
     """With what it is in, and the errors of what is shown; the axis is that part."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=999, trigger_event_id="late")
-    plan = Waterfall([*EVENTS, failed], View(begin_ns=500, end_ns=950))
+    plan = Waterfall.of([*EVENTS, failed], View(begin_ns=500, end_ns=950))
     assert [(row.event.event_id, row.failed) for row in plan.rows] == [("step", False), ("late", True)]
     assert (plan.axis.start_ns, plan.axis.end_ns, plan.whole.end_ns) == (500, 950, 1000)
     assert [*plan.rows[1].bars] == [Bar(888.89, 111.11)]
@@ -79,27 +79,27 @@ def test_a_part_of_the_time_shows_what_ran_in_it() -> None:
 @pytest.mark.parametrize("view", [View(begin_ns=2000), View(begin_ns=9, end_ns=9), View(end_ns=0)])
 def test_a_part_that_is_none_is_all_of_it(view: View) -> None:
     """Beyond the end, or nothing between."""
-    assert [row.event.event_id for row in Waterfall(EVENTS, view).rows] == ["step", "early", "late"]
+    assert [row.event.event_id for row in Waterfall.of(EVENTS, view).rows] == ["step", "early", "late"]
 
 
 def test_the_map_has_a_lane_for_each_kind() -> None:
     """Steps around others are left out; what is chosen lies between the two that are not."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=950, trigger_event_id="late")
     events = [*EVENTS, failed]
-    found = minimap(ran(events), axis_of(events), Axis(500, 1000))
+    found = minimap(lanes_of(ran(events), axis_of(events)), axis_of(events), Axis(500, 1000))
     assert found.lanes == [
         Lane("llms", f"M0 3h100v{LANE}h-100z"),
         Lane("tools", f"M900 13h100v{LANE}h-100z"),
         Lane("errors", f"M950 23h3v{LANE}h-3z"),
     ]
     assert (found.chosen, found.after, found.height) == (Bar(500, 500), 1000, 33)
-    assert minimap(ran(events), axis_of(events), axis_of(events)).chosen is None
+    assert minimap(lanes_of(ran(events), axis_of(events)), axis_of(events), axis_of(events)).chosen is None
 
 
 def test_the_map_of_a_long_session_is_no_longer() -> None:
     """Events that cannot be told apart are drawn as one."""
     many = [event(ToolCall, f"e{n}", 10 * n, 10 * n + 9) for n in range(50_000)]
-    [lane] = minimap(many, axis_of(many), axis_of(many)).lanes
+    [lane] = minimap(lanes_of(many, axis_of(many)), axis_of(many), axis_of(many)).lanes
     assert lane.path == f"M0 3h1000v{LANE}h-1000z"
 
 

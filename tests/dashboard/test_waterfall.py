@@ -40,7 +40,7 @@ def names(plan: Waterfall) -> list[tuple[str, int, int]]:
 
 def test_neighbours_that_repeat_are_one_row() -> None:
     """With how often, the sum of their time and cost, and a bar for each."""
-    plan = Waterfall(ROUND, View())
+    plan = Waterfall.of(ROUND, View())
     fold = plan.rows[2]
 
     assert names(plan) == [("a", 1, 0), ("gpt", 1, 1), ("search", 37, 1)]
@@ -52,7 +52,7 @@ def test_neighbours_that_repeat_are_one_row() -> None:
 @pytest.mark.parametrize("fold", ["search0", "all"])
 def test_an_open_fold_is_followed_by_its_events(fold: str) -> None:
     """Opened by its own id, or with all others."""
-    plan = Waterfall(ROUND, View(opened=frozenset({fold})))
+    plan = Waterfall.of(ROUND, View(opened=frozenset({fold})))
     assert names(plan)[2:] == [("search", 37, 1), *[("search", 1, 2)] * 37]
     assert plan.rows[2].is_open
     assert [row.event.event_id for row in plan.rows[3:]] == [f"search{n}" for n in range(37)]
@@ -60,7 +60,7 @@ def test_an_open_fold_is_followed_by_its_events(fold: str) -> None:
 
 def test_every_event_has_a_place_or_a_fold() -> None:
     """So that a page can show what is picked."""
-    shut, opened = (Waterfall(ROUND, View(opened=frozenset(one))) for one in ((), ("search0",)))
+    shut, opened = (Waterfall.of(ROUND, View(opened=frozenset(one))) for one in ((), ("search0",)))
     assert [shut.place_of(one) for one in ("a", "m", "search0", "search36", "none", None)] == [0, 1, *[None] * 4]
     assert [shut.fold_of(one) for one in ("a", "search0", "search36", "none", None)] == [
         *(None, "search0", "search0"),
@@ -74,7 +74,7 @@ def test_what_went_wrong_or_has_something_inside_is_never_folded() -> None:
     """Two are not folded either; a failed one parts those before it from those after it."""
     failed = Failure(event_id="f", session_id="s", name="E", init_timestamp=131, trigger_event_id="search3")
     inner = event(LLMCall, "m", 161, 162, "search6", model="gpt")
-    plan = Waterfall([*ROUND[:1], *searches(9), failed, inner], View())
+    plan = Waterfall.of([*ROUND[:1], *searches(9), failed, inner], View())
     assert names(plan)[1:] == [
         ("search", 3, 1),
         ("search", 1, 1),
@@ -91,8 +91,8 @@ def test_other_names_and_kinds_are_other_folds() -> None:
     """Also of the same start and parent; API calls are folded once they are shown."""
     apis = [event(ApiCall, f"p{n}", 500 + n, 501 + n, "a", name="POST") for n in range(4)]
     events = [*ROUND[:1], *searches(3), *searches(3, 200, name="fetch"), *apis]
-    assert names(Waterfall(events, View()))[1:] == [("search", 3, 1), ("fetch", 3, 1)]
-    assert names(Waterfall(events, View(apis=True)))[1:] == [("search", 3, 1), ("fetch", 3, 1), ("POST", 4, 1)]
+    assert names(Waterfall.of(events, View()))[1:] == [("search", 3, 1), ("fetch", 3, 1)]
+    assert names(Waterfall.of(events, View(apis=True)))[1:] == [("search", 3, 1), ("fetch", 3, 1), ("POST", 4, 1)]
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_cost_of_a_fold_is_known_as_far_as_it_is(
         event(LLMCall, f"m{n}", n, n + 1, model="gpt", cost=None if one is None else Decimal(one))
         for n, one in enumerate(costs)
     ]
-    [row] = Waterfall(calls, View()).rows
+    [row] = Waterfall.of(calls, View()).rows
     assert (row.cost, row.is_lower_bound) == (cost, is_bound)
 
 
 def test_bars_that_cannot_be_told_apart_are_one() -> None:
     """A fold of ten thousand draws no more than the width has room for."""
-    [row] = Waterfall(searches(10_000, parent=None), View()).rows
+    [row] = Waterfall.of(searches(10_000, parent=None), View()).rows
     assert row == Row(row.events, 0, "search", (), [Bar(0, 1000)], [])
 
 

@@ -37,8 +37,8 @@ class Minimap(NamedTuple):
         return WIDTH if self.chosen is None else round(self.chosen.left + self.chosen.width, 2)
 
 
-def minimap(ran: Iterable[Event], axis: Axis, shown: Axis) -> Minimap:
-    """The events that ran (`timeline.ran_of`) on the axis of the session, of which `shown` is looked at."""
+def lanes_of(ran: Iterable[Event], axis: Axis) -> Sequence[Lane]:
+    """The events that ran (`timeline.ran_of`) on the axis of the session."""
     bars: defaultdict[str, list[Bar]] = defaultdict(list)
     scale = WIDTH / max(1, axis.end_ns - axis.start_ns)
     for event in ran:
@@ -47,10 +47,14 @@ def minimap(ran: Iterable[Event], axis: Axis, shown: Axis) -> Minimap:
         until = (event.end_timestamp or event.init_timestamp) - axis.start_ns
         bars[event.event_type].append(Bar(left, max(narrowest, until * scale - left)))
     lanes = [kind for kind in LANES if kind in bars]
-    paths = [Lane(kind, _path(joined(bars[kind]), at * (LANE + GAP) + GAP)) for at, kind in enumerate(lanes)]
+    return [Lane(kind, _path(joined(bars[kind]), at * (LANE + GAP) + GAP)) for at, kind in enumerate(lanes)]
+
+
+def minimap(lanes: Sequence[Lane], axis: Axis, shown: Axis) -> Minimap:
+    """The lanes of a session, of whose axis `shown` is looked at."""
     whole = (shown.start_ns, shown.end_ns) == (axis.start_ns, axis.end_ns)
     chosen = None if whole else axis.bar(shown.start_ns, shown.end_ns)
-    return Minimap(paths, len(lanes) * (LANE + GAP) + GAP, axis, chosen)
+    return Minimap(lanes, len(lanes) * (LANE + GAP) + GAP, axis, chosen)
 
 
 def _path(bars: Iterable[Bar], top: int) -> str:

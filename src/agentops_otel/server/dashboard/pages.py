@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from agentops_otel._version import __version__
+from agentops_otel.errors import StoreError
 from agentops_otel.records import iso8601
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.conversation import pretty
@@ -111,6 +114,24 @@ def live(request: Request, part: str, content: str, url: str | None) -> Markup |
 def page(content: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """HTML as an answer."""
     return HTMLResponse(content, status, {**HEADERS, **(headers or {})})
+
+
+def page_with(before: str, content: Callable[[], str], after: str, headers: dict[str, str] | None = None) -> Response:
+    """HTML whose middle takes time to find: what is before it is sent, and shown, at once.
+
+    Refusals must be raised before; a store that cannot be read any more is told where the content would be.
+    """
+    context = copy_context()  # has the project that the links keep; the rest is made on another thread
+
+    def pieces() -> Iterator[str]:
+        yield before
+        try:
+            found = context.run(content)
+        except StoreError as error:
+            found = html("unread.html", error=str(error))
+        yield found + after
+
+    return StreamingResponse(pieces(), headers={**HEADERS, **(headers or {})}, media_type="text/html")
 
 
 def refused(request: Request, refusal: Refusal) -> Response:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from agentops_otel.records import Event, EventType, Failure
 from agentops_otel.server.dashboard.conversation import Exchange
 from agentops_otel.server.dashboard.view import View
-from agentops_otel.server.dashboard.waterfall import Row, Waterfall
+from agentops_otel.server.dashboard.waterfall import Row, Scene, Waterfall
 
 LANES: dict[EventType, int] = {"llms": 2, "tools": 9, "errors": 16}
 """The kinds that are marked, each at a height of its own; steps and API calls lie around them."""
@@ -57,9 +59,9 @@ class Mark(NamedTuple):
 class Score:
     """All events of a session against its time."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self._events = events
-        self.rows = Waterfall(events, View())
+    def __init__(self, scene: Scene) -> None:
+        self._events = scene.events
+        self.rows = Waterfall(scene, View())
         self.start_ns, self.end_ns = self.rows.axis.start_ns, self.rows.axis.end_ns
         self.duration_ns = self.end_ns - self.start_ns
 
@@ -68,11 +70,21 @@ class Score:
         begin = begin_ns - self.start_ns
         return Beat(what, begin, max(begin, (end_ns or begin_ns) - self.start_ns))
 
-    def lines(self) -> list[Beat[Row]]:
-        """The rows of the waterfall."""
+    def lines(self, at_ns: int, *, before: int, after: int) -> Part[Row]:
+        """The rows of the waterfall around a moment."""
+        part = around(self._numbers, at_ns, before=before, after=after)
+        if not part.beats:
+            return Part([], part.from_ns, part.until_ns)
+        rows = self.rows.rows_of(part.beats[0].what, part.beats[-1].what + 1)
+        told = [Beat(row, beat.begin_ns, beat.end_ns) for row, beat in zip(rows, part.beats, strict=True)]
+        return Part(told, part.from_ns, part.until_ns)
+
+    @cached_property
+    def _numbers(self) -> list[Beat[int]]:
+        """The numbers of all rows: few of them are made."""
         return [
-            self.beat(row, min(event.init_timestamp for event in row.events), max(map(_last, row.events)))
-            for row in self.rows.rows
+            self.beat(at, min(event.init_timestamp for event in run), max(map(_last, run)))
+            for at, run in enumerate(self.rows.runs)
         ]
 
     def failed_ns(self, row: Row) -> int:
@@ -89,10 +101,15 @@ class Score:
 
     def steps(self, at_ns: int) -> tuple[int | None, int | None]:
         """The moments before and after this one at which something begins or ends."""
-        moments = [time - self.start_ns for event in self._events for time in _times(event)]
-        before = max((one for one in moments if one < at_ns), default=None)
-        return before, min((one for one in moments if one > at_ns), default=None)
+        earlier, later = bisect_left(self._moments, at_ns), bisect_right(self._moments, at_ns)
+        before = self._moments[earlier - 1] if earlier else None
+        return before, self._moments[later] if later < len(self._moments) else None
 
+    @cached_property
+    def _moments(self) -> list[int]:
+        return sorted({time - self.start_ns for event in self._events for time in _times(event)})
+
+    @cached_property
     def marks(self) -> list[Mark]:
         """Where calls, tools and errors lie, those as one that cannot be told apart."""
         found = dict.fromkeys(self._mark(event) for event in self._events if event.event_type in LANES)

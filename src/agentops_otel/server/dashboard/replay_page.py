@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from fastapi import Request
@@ -12,7 +12,7 @@ from agentops_otel.records import Event, LLMCall, Session
 from agentops_otel.server.dashboard.conversation import conversation
 from agentops_otel.server.dashboard.links import session_url
 from agentops_otel.server.dashboard.pages import html
-from agentops_otel.server.dashboard.replay import Score, around, moment, said_around, seconds
+from agentops_otel.server.dashboard.replay import Score, moment, said_around, seconds
 from agentops_otel.server.dashboard.video import Video, video_of
 from agentops_otel.store.base import EventQuery, Store
 
@@ -25,10 +25,11 @@ class ReplayPage:
     """The replay at `at=` seconds. Its video is fetched only where `video=show` asks for it: whoever recorded a session
     must not learn that it is looked at."""
 
-    def __init__(self, request: Request, store: Store, session: Session) -> None:
+    def __init__(self, request: Request, store: Store, session: Session, score: Callable[[], Score]) -> None:
         self._asked = request.query_params
         self._store = store
         self._session = session
+        self._find_score = score
 
     def whole(self) -> Markup:
         """The line, and what there is at the moment."""
@@ -52,7 +53,7 @@ class ReplayPage:
     def stage(self) -> Markup:
         """What there is at the moment: the rows and the turns around it."""
         score, at_ns = self._score, self._at_ns
-        rows = around(score.lines(), at_ns, before=ROWS_BEFORE, after=ROWS_AFTER)
+        rows = score.lines(at_ns, before=ROWS_BEFORE, after=ROWS_AFTER)
         calls = (event for event in self._events(EventQuery(types=("llms",))) if isinstance(event, LLMCall))
         talk = said_around(score, conversation(calls), at_ns, before=CALLS_BEFORE, after=CALLS_AFTER)
         ends = [part.until_ns for part in (rows, talk) if part.until_ns is not None]
@@ -80,7 +81,7 @@ class ReplayPage:
 
     @cached_property
     def _score(self) -> Score:
-        return Score(list(self._events(EventQuery(payloads=False))))
+        return self._find_score()
 
     @cached_property
     def _at_ns(self) -> int:

@@ -49,7 +49,9 @@ def report(session: Session, events_of: EventsOf) -> Iterator[str]:
         included=included,
         late=late_count(session, lambda: events_of(EventQuery(payloads=False))),
     )
-    yield html("report_waterfall.html", plan=Waterfall(slim, View(apis=True), session.end_timestamp), session=session)
+    yield html(
+        "report_waterfall.html", plan=Waterfall.of(slim, View(apis=True), session.end_timestamp), session=session
+    )
     yield html("cost.html", session=session, costs=costs_of(slim, owners_of(slim)), cut=cut, included=included)
     del slim
     yield from _talk(session, events_of)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from agentops_otel.server.dashboard.agents_graph import graph_of
 from agentops_otel.server.dashboard.conversation import conversation, pretty
 from agentops_otel.server.dashboard.costs import costs_of
 from agentops_otel.server.dashboard.links import export_url, session_url
-from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, with_media
+from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, page_with, with_media
 from agentops_otel.server.dashboard.replay_page import ReplayPage
 from agentops_otel.server.dashboard.report import report
 from agentops_otel.server.dashboard.view import number
@@ -31,7 +31,11 @@ TABS = {"waterfall": "Waterfall", "chat": "Chat", "cost": "Cost", "agents": "Age
 CALLS_AT_ONCE = 50
 EXPORTS = {"agentops": "AgentOps JSON", "jsonl": "JSON lines", "otlp": "OTLP/JSON", "html": "HTML report"}
 _MEDIA_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "html": "text/html"}
-_SLIM = EventQuery(payloads=False)
+LONG = 1000
+"""From so many events on the header of a session is sent before the rest is looked for."""
+
+_CONTENT = Markup("<!-- content -->")
+"""Where the rest stands. Nothing that is shown can look like it: what others wrote is escaped."""
 
 
 class SessionPage:
@@ -61,13 +65,13 @@ class SessionPage:
         """The page, or the part of it that is asked for (`part=`); 204 where the asker has that already."""
         part = self._asked.get("part")
         rows = self._rows
-        replay = ReplayPage(self._request, self._store, self._session)
+        replay = ReplayPage(self._request, self._store, self._session, rows.score)
         parts = {"head": self._head, "rows": rows.rows, "more": rows.more, "pane": rows.pane, "replay": replay.stage}
         made = parts.get(part or "")
         if made is not None:
             found = made()
             return Response(status_code=204) if found is None else page(found)
-        tabs = {
+        tabs: dict[str, Callable[[], Markup]] = {
             "waterfall": rows.whole,
             "chat": self._chat,
             "cost": self._cost,
@@ -76,18 +80,24 @@ class SessionPage:
             "raw": self._raw,
         }
         video = replay.video if self._tab == "replay" else None
-        return page(
-            html(
-                "session.html",
-                session=self._session,
-                head=self._head(),
-                tab=self._tab,
-                tabs=TABS,
-                content=tabs[self._tab](),
-                open=self._open,
-                own=self._own,
-            ),
-            headers=with_media(video.origin) if video else None,
+        headers = with_media(video.origin) if video else None
+        if self._session.statistics.events < LONG:
+            return page(self._page(tabs[self._tab]()), headers=headers)
+        if self._tab == "waterfall":
+            rows.check()
+        before, after = self._page(_CONTENT).split(_CONTENT)
+        return page_with(before, tabs[self._tab], after, headers)
+
+    def _page(self, content: Markup) -> Markup:
+        return html(
+            "session.html",
+            session=self._session,
+            head=self._head(),
+            tab=self._tab,
+            tabs=TABS,
+            content=content,
+            open=self._open,
+            own=self._own,
         )
 
     def _url(self, **asked: str | None) -> str:
@@ -114,13 +124,13 @@ class SessionPage:
         return html("chat.html", exchanges=found[:CALLS_AT_ONCE], more=more, before=before, event_url=event_url)
 
     def _cost(self) -> Markup:
-        events = list(self._events(_SLIM))
+        events = self._rows.known()
         return html(
             "cost.html", session=self._session, costs=costs_of(events, owners_of(events)), cut=0, included=len(events)
         )
 
     def _agents(self) -> Markup:
-        agents = agents_of(list(self._events(_SLIM)))
+        agents = agents_of(self._rows.known())
         return html("agents.html", session=self._session, agents=agents, graph=graph_of(agents), no_sums=Statistics())
 
     def _raw(self) -> Markup:

@@ -103,20 +103,38 @@ class _Place(NamedTuple):
     is_shut: bool = False
 
 
+class Scene:
+    """The events of a session as every view of them needs them: where they lie in time and in the tree.
+
+    `axis` is that of the session, `ran` what ran in it, `plot` the tree with or without API calls.
+    """
+
+    def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
+        self.events = events
+        self.axis = axis_of(events)
+        self.plot = Plot(events, apis=apis)
+        self.ran = ran_of(events, self.plot.above)
+
+
 class Waterfall:
     """The events under their parents, by start, as a view wants them. Rows are made as they are asked for.
 
     `ended_ns` is when the session ended, None as long as it has not. `whole` is the axis of the session, `axis` that of
-    the part that is shown, `gaps` those that could be closed in it, `ran` what ran in the session, `path` the critical
-    path where it is asked for, `count` the number of rows; `has_steps` says that events have others inside.
+    the part that is shown, `gaps` those that could be closed in it, `path` the critical path where it is asked for,
+    `count` the number of rows; `has_steps` says that events have others inside.
     """
 
-    def __init__(self, events: Sequence[Event], view: View, ended_ns: int | None = None) -> None:
+    @classmethod
+    def of(cls, events: Sequence[Event], view: View, ended_ns: int | None = None) -> Waterfall:
+        """The waterfall of all events of a session."""
+        return cls(Scene(events, apis=view.apis), view, ended_ns)
+
+    def __init__(self, scene: Scene, view: View, ended_ns: int | None = None) -> None:
         self._ended_ns = ended_ns
-        self.whole, whole = axis_of(events), Plot(events, apis=view.apis)
+        events, whole = scene.events, scene.plot
+        self.whole = scene.axis
         begin_ns, end_ns = _part(self.whole, view)
-        self.ran = ran_of(events, whole.above)
-        self.gaps: Sequence[Gap] = gaps_of(self.ran, begin_ns, end_ns)
+        self.gaps: Sequence[Gap] = gaps_of(scene.ran, begin_ns, end_ns)
         self.axis = Axis(begin_ns, end_ns, self.gaps if view.closed else ())
         self._view = view
         self._above = whole.above
@@ -135,6 +153,11 @@ class Waterfall:
     def rows(self) -> list[Row]:
         """All rows in reading order, each made anew: `count` says how many they are without that."""
         return self.rows_of(0, self.count)
+
+    @property
+    def runs(self) -> Iterator[Sequence[Event]]:
+        """The events of each row: one, or those of a fold."""
+        return (place.events for place in self._places)
 
     def rows_of(self, first: int, until: int) -> list[Row]:
         """Some rows, by their numbers."""

@@ -1,4 +1,4 @@
-"""The waterfall of a session: its rows, 300 at a time, and beside them the event that is picked."""
+"""The waterfall of a session: its rows, some at a time, and beside them the event that is picked."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from fastapi import Request
 from markupsafe import Markup
 
 from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
+from agentops_otel.server.dashboard.collector import no_collection
 from agentops_otel.server.dashboard.conversation import pretty, turns_of
 from agentops_otel.server.dashboard.late import late_count, late_ns
 from agentops_otel.server.dashboard.links import Asked, session_url
-from agentops_otel.server.dashboard.minimap import Minimap, minimap
+from agentops_otel.server.dashboard.minimap import Lane, Minimap, lanes_of, minimap
 from agentops_otel.server.dashboard.pages import html, live
 from agentops_otel.server.dashboard.recent import Recent
+from agentops_otel.server.dashboard.replay import Score
 from agentops_otel.server.dashboard.view import EVERYTHING, View, number, seconds
-from agentops_otel.server.dashboard.waterfall import Waterfall
+from agentops_otel.server.dashboard.waterfall import Scene, Waterfall
 from agentops_otel.server.refusals import Refusal
 from agentops_otel.store.base import EventQuery, Store
 from agentops_otel.text.tree import event_name
 
-ROWS_AT_ONCE = 300
+ROWS_AT_ONCE = 100
+"""More than a screen shows: the first of them are to be there at once."""
+
+MORE_ROWS = 300
+"""Rows that come at once when the end of those is reached, and that are kept up to date while a session runs."""
 
 MOST_AT_ONCE = 3000
 """A script that has loaded more rows than these sees fewer once it opens a fold."""
@@ -49,10 +55,13 @@ class LaidOut(NamedTuple):
 
 
 class Remembered:
-    """What is known of the sessions that were looked at last: the events of one, and how it was laid out."""
+    """What is known of the sessions that were looked at last: the events of one, where they lie, and how they were laid
+    out."""
 
     def __init__(self) -> None:
         self.events: Recent[list[Event]] = Recent(most=1)
+        self.scenes: Recent[tuple[Scene, Sequence[Lane]]] = Recent(most=1)
+        self.scores: Recent[Score] = Recent(most=1)
         self.layouts: Recent[LaidOut] = Recent(most=4)
 
 
@@ -67,8 +76,15 @@ class WaterfallPage:
         self._view = View.of(request.query_params)
 
     def whole(self) -> Markup:
-        """Rows and pane."""
-        return html("waterfall.html", rows=self.rows(), pane=self.pane(), picked=self._view.event)
+        """Rows, and the pane beside them."""
+        rows = self.rows()
+        errors = [event for event in self.known() if isinstance(event, Failure)]
+        return html("waterfall.html", rows=rows, pane=self._pane(errors), picked=self._view.event)
+
+    def check(self) -> None:
+        """Raises Refusal 404 where the event that is picked is not there."""
+        if self._view.event:
+            self._picked(self._view.event)
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
@@ -81,7 +97,7 @@ class WaterfallPage:
         apis = self._session.statistics.apis
         content = html(
             "waterfall_rows.html",
-            page=self._page_of(plan, first),
+            page=self._page_of(plan, first, MORE_ROWS if self._session.is_running else ROWS_AT_ONCE),
             plan=plan,
             before=self._url(row=str(max(0, first - ROWS_AT_ONCE))) if first else None,
             apis=apis,
@@ -101,16 +117,17 @@ class WaterfallPage:
             url=self._url,
             kinds=KINDS,
         )
-        goes_on = self._session.is_running and plan.count <= ROWS_AT_ONCE
-        return live(self._request, "rows", content, self._url(part="rows", event=view.event) if goes_on else None)
+        goes_on = self._session.is_running and plan.count <= MORE_ROWS
+        again = self._url(part="rows", event=view.event, count=str(MORE_ROWS)) if goes_on else None
+        return live(self._request, "rows", content, again)
 
     def more(self) -> Markup:
         """Some rows alone."""
-        return self._page_of(self._laid_out().plan, self._view.row or 0)
+        return self._page_of(self._laid_out().plan, self._view.row or 0, MORE_ROWS)
 
-    def _page_of(self, plan: Waterfall, first: int) -> Markup:
+    def _page_of(self, plan: Waterfall, first: int, least: int) -> Markup:
         count = number(self._request.query_params.get("count"), at_most=MOST_AT_ONCE)
-        more = first + max(ROWS_AT_ONCE, count or 0)
+        more = first + max(least, count or 0)
         return html(
             "waterfall_page.html",
             rows=plan.rows_of(first, more),
@@ -148,15 +165,28 @@ class WaterfallPage:
         return self._view._replace(event=None, row=None)
 
     def _lay_out(self) -> LaidOut:
-        plan = Waterfall(self._known(), self._view, self._session.end_timestamp)
-        return LaidOut(plan, minimap(plan.ran, plan.whole, plan.axis))
+        with no_collection():
+            scene, lanes = self._remembered.scenes.get((self._version, self._view.apis), self._scene)
+            plan = Waterfall(scene, self._view, self._session.end_timestamp)
+            return LaidOut(plan, minimap(lanes, plan.whole, plan.axis))
+
+    def _scene(self) -> tuple[Scene, Sequence[Lane]]:
+        scene = Scene(self.known(), apis=self._view.apis)
+        return scene, lanes_of(scene.ran, scene.axis)
 
     def late(self) -> int:
         """How many events were late."""
-        return late_count(self._session, self._known)
+        return late_count(self._session, self.known)
 
-    def _known(self) -> list[Event]:
-        return self._remembered.events.get(self._version, self._everything)
+    def score(self) -> Score:
+        """The session in time."""
+        with no_collection():
+            return self._remembered.scores.get(self._version, lambda: Score(Scene(self.known(), apis=False)))
+
+    def known(self) -> list[Event]:
+        """All events, errors with their words and all else without its large fields."""
+        with no_collection():
+            return self._remembered.events.get(self._version, self._everything)
 
     def _everything(self) -> list[Event]:
         """Every event. Errors come with their words, all else without its large fields."""
@@ -167,12 +197,13 @@ class WaterfallPage:
 
     def pane(self) -> Markup:
         """What is known of the event that is picked, and the way to the errors."""
-        picked, errors = self._view.event, self._errors()
+        return self._pane(self._errors())
+
+    def _pane(self, errors: Sequence[Failure]) -> Markup:
+        picked = self._view.event
         if not picked:
             return html("pane_empty.html", errors=[(error, event_name(error)) for error in errors[:20]], url=self._url)
-        event = next(self._events(EventQuery(event_id=picked)), None)
-        if event is None:
-            raise Refusal(404, f"There is no event {picked!r} in this session.", "unknown_event")
+        event = self._picked(picked)
         met = [one for one in errors if picked in (one.event_id, one.trigger_event_id)]
         return html(
             "pane.html",
@@ -188,6 +219,12 @@ class WaterfallPage:
             buckets=_buckets(event),
             raw=pretty(to_json(event)),
         )
+
+    def _picked(self, event_id: str) -> Event:
+        event = next(self._events(EventQuery(event_id=event_id)), None)
+        if event is None:
+            raise Refusal(404, f"There is no event {event_id!r} in this session.", "unknown_event")
+        return event
 
     # --- reading -------------------------------------------------------------------------------------------------
 
