@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 class AgentOpsError(Exception):
     """Base of all exceptions of this package."""
 
+    says_what_to_do = True
+    """A log needs no traceback of it."""
+
 
 class ConfigurationError(AgentOpsError, ValueError):
     """A setting has a value that cannot be used."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -12,7 +13,13 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agentops_otel import host
 from agentops_otel import settings as options
 from agentops_otel.budget import budgets
-from agentops_otel.errors import ConfigurationError, StoreError
+from agentops_otel.errors import (
+    ConfigurationError,
+    StoreCorruptError,
+    StoreError,
+    StoreReadOnlyError,
+    StoreVersionError,
+)
 from agentops_otel.guard import strict, warn_once
 from agentops_otel.identity import DELIVERED
 from agentops_otel.privacy import Policy
@@ -20,12 +27,18 @@ from agentops_otel.settings import Settings
 from agentops_otel.store import forks as forks  # sets the hooks, before the first export opens a store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentops_otel.conventions.ignoring import Ignored
     from agentops_otel.facts import Fact
     from agentops_otel.pricing import Pricer
     from agentops_otel.records import LLMCall, Session, Spent
     from agentops_otel.sinks.base import Sink
     from agentops_otel.spans import FlatSpan
+
+
+_UNUSABLE = StoreCorruptError, StoreReadOnlyError, StoreVersionError
+"""A store that another try does not mend."""
 
 
 class AgentOpsSpanExporter(SpanExporter):
@@ -40,11 +53,16 @@ class AgentOpsSpanExporter(SpanExporter):
     def __init__(self, sink: Sink | None = None, *, settings: Settings | None = None, **given: Any) -> None:
         self._settings = (settings or options.from_environment()).replace(**given)
         self._sink = sink
+        self._may_add_up = sink is None
+        """Until the embedded store has taken something."""
         self._pricer: Pricer | None = None
         self._ignored: Ignored | None = None
         self._policy = Policy.of(self._settings)
-        self.file = self._settings.db_path() if sink is None else None
+        self.file: Path | None = None
         """The file of the embedded store, where that is the sink."""
+        if sink is None:
+            with suppress(StoreReadOnlyError):  # told when it is to be written
+                self.file = self._settings.db_path()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Translate and deliver; FAILURE if the sink did not take them, so that a caller may try again.
@@ -57,15 +75,30 @@ class AgentOpsSpanExporter(SpanExporter):
     def deliver(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """`export`, of all of them."""
         try:
-            self.open().append(self.facts(spans))
+            facts = self.facts(spans)
+            try:
+                self.open().append(facts)
+            except _UNUSABLE as error:
+                if not self._may_add_up:
+                    raise
+                self._only_add_up(error).append(facts)
+            self._may_add_up = False
         except Exception as error:
             if strict():
                 raise
-            warn_once(f"could not record {len(spans)} spans: {error}", exc_info=error)
+            warn_once(f"could not record spans: {error}", exc_info=error)
             return SpanExportResult.FAILURE
         if budgets:
             budgets.stored(spans, self)
         return SpanExportResult.SUCCESS
+
+    def _only_add_up(self, error: StoreError) -> Sink:
+        """A sink that knows what sessions cost, in the place of an embedded store that cannot even be opened."""
+        from agentops_otel.sinks.tally import TallySink
+
+        warn_once(f"{error}. Until then sessions are not kept, only what they cost is added up")
+        self._sink, self.file = TallySink(), None
+        return self._sink
 
     def facts(self, spans: Sequence[ReadableSpan]) -> list[Fact]:
         """What the spans say."""

@@ -41,13 +41,18 @@ class quietly:
             return False
         if strict():
             return False
-        warn_once(f"{self._doing} failed: {type(error).__name__}", exc_info=error)
+        told = error if _says_what_to_do(error) else type(error).__name__
+        warn_once(f"{self._doing} failed: {told}", exc_info=error)
         return True
 
 
 def warn_once(message: str, *, exc_info: BaseException | None = None) -> None:
-    """Log a warning, the first time only."""
+    """Log a warning, the first time only; with the traceback of an error, unless its message says what to do."""
     if message in _told or len(_told) >= _TOLD_AT_MOST:
         return
     _told.add(message)
-    logger.warning(message, exc_info=exc_info)
+    logger.warning(message, exc_info=None if _says_what_to_do(exc_info) else exc_info)
+
+
+def _says_what_to_do(error: BaseException | None) -> bool:
+    return getattr(error, "says_what_to_do", False)

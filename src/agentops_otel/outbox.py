@@ -41,6 +41,10 @@ START_S = 0.25
 _SOON, _URGENT, _NOW = "soon", "urgent", "now"
 
 
+class Refused(Exception):
+    """A batch was not delivered, and whoever refused it has said why."""
+
+
 class _Flush:
     """Asks the thread to deliver all that was put before, and tells when it has tried."""
 
@@ -227,7 +231,8 @@ class Outbox(Generic[T]):
             except Exception as error:  # noqa: BLE001 - whatever the sink raises, the batch is kept
                 self._items.extendleft(reversed(batch))
                 self._stuck = True
-                warn_once(f"could not deliver {len(batch)} spans, will try again: {error}", exc_info=error)
+                if not isinstance(error, Refused):
+                    warn_once(f"could not deliver spans, will try again: {error}", exc_info=error)
                 return False
         self._stuck = False
         if self._items:

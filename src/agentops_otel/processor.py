@@ -13,10 +13,9 @@ from agentops_otel import context as sessions
 from agentops_otel.budget import budgets
 from agentops_otel.conventions import is_agent_span
 from agentops_otel.conventions import markers as names
-from agentops_otel.errors import StoreError
 from agentops_otel.guard import quietly, warn_once
 from agentops_otel.identity import DELIVERED, STAMP
-from agentops_otel.outbox import Outbox
+from agentops_otel.outbox import Outbox, Refused
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExportResult
@@ -80,12 +79,12 @@ class SpanOutbox:
         if self.exporter is None:
             self.exporter = self._make()
         if self.exporter.export(batch) is not SpanExportResult.SUCCESS:
-            raise StoreError(f"{type(self.exporter).__name__} refused {len(batch)} spans")
+            raise Refused(f"{type(self.exporter).__name__} refused {len(batch)} spans")
 
     def _count(self, span: ReadableSpan) -> None:
         key = getattr(span, STAMP, "") or ""
         self.dropped[key] = self.dropped.get(key, 0) + 1
-        warn_once("spans are dropped because the exporter cannot keep up; `agentops-otel doctor` tells how many")
+        warn_once("spans are lost: their exporter fails or cannot keep up; `agentops-otel doctor` tells how many")
 
 
 class DirectOutbox(SpanOutbox):

@@ -205,7 +205,7 @@ class Runtime:
         from agentops_otel.export import AgentOpsSpanExporter
 
         reader = AgentOpsSpanExporter(settings=self.settings)
-        if self.automatic and "store" in self.settings.exporter and self.settings.db_path().exists():
+        if self.automatic and "store" in self.settings.exporter and reader.file is not None and reader.file.exists():
             reader.open()
         return reader
 
@@ -224,7 +224,10 @@ class Runtime:
         """The path of the store, and the command that shows more."""
         if "store" not in self.settings.exporter:
             return []
-        path = self.settings.db_path()
+        books = self.books
+        path = getattr(books, "file", None)
+        if path is None:
+            return []
         option = "" if path == Settings().db_path() else f" --db {path}"
         return [f"store    {path}", f"more     agentops-otel sessions show {session_id[:8]}{option}"]
 
@@ -387,13 +390,11 @@ def record_exporter(settings: Settings, name: str, sink: Sink | None) -> SpanExp
 
 def api_sink(settings: Settings) -> Sink:
     """The REST API of `endpoint`, behind a spool in the home folder that every process of this user shares."""
-    from pathlib import Path
-
     from agentops_otel.sinks.api import ApiSink
     from agentops_otel.sinks.spool import Spool, SpoolSink, destination_of
 
     inner = ApiSink(settings.endpoint, settings.api_key, parent_key=settings.parent_key)
-    path = Path(settings.home).expanduser() / "spool.db"
+    path = os.path.join(settings.home, "spool.db")
     return SpoolSink(inner, Spool(path, destination_of(settings.endpoint, settings.api_key)))
 
 

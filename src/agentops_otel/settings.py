@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agentops_otel.errors import ConfigurationError
+from agentops_otel.errors import ConfigurationError, StoreReadOnlyError
 from agentops_otel.guard import logger
 
 if TYPE_CHECKING:
@@ -266,7 +266,11 @@ class Settings:
         """The file of the embedded store."""
         from pathlib import Path
 
-        return Path(self.db) if self.db else Path(self.home).expanduser() / "agentops.db"
+        return Path(self.db) if self.db else Path(self.folder()) / "agentops.db"
+
+    def folder(self) -> str:
+        """The path of `home`. Raises StoreReadOnlyError where that is in the home folder of a user without one."""
+        return expanded(self.home)
 
     def replace(self, **given: Any) -> Settings:
         """These settings with some options changed; None leaves an option as it is, default_tags are added.
@@ -277,6 +281,14 @@ class Settings:
         if "default_tags" in changes:
             changes["default_tags"] = tuple(dict.fromkeys((*self.default_tags, *changes["default_tags"])))
         return dataclasses.replace(self, **changes)
+
+
+def expanded(path: str) -> str:
+    """A path whose `~` is the user's home folder. Raises StoreReadOnlyError for a user without one."""
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        raise StoreReadOnlyError("this user has no home folder; set AGENTOPS_HOME to a folder that can be written")
+    return found
 
 
 OPTIONS = {one.name: one for one in dataclasses.fields(Settings)}

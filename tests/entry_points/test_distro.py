@@ -126,7 +126,9 @@ def test_what_fails_in_an_instrumentor_is_logged(
     monkeypatch.setenv("AGENTOPS_STRICT", "")
     distro.SessionInstrumentor().instrument(tracer_provider=provider, max_wait_time="soon")
     distro.SessionInstrumentor().uninstrument()
-    assert caplog.messages == ["starting the session of this program failed: ConfigurationError"]
+    assert caplog.messages == [
+        "starting the session of this program failed: max_wait_time='soon' is not a whole number, 0 or more"
+    ]
     assert runtime.running() is None
 
 

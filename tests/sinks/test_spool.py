@@ -16,7 +16,7 @@ import pytest
 from agentops_otel.errors import DeliveryError, StoreError
 from agentops_otel.facts import EventFact, Fact, SessionFacts
 from agentops_otel.records import Action
-from agentops_otel.sinks.spool import STUCK_AFTER_S, Spool, Spooled, SpoolSink, packed, unpacked
+from agentops_otel.sinks.spool import STUCK_AFTER_S, MemorySpool, Spool, Spooled, SpoolSink, packed, unpacked
 
 from .test_api import facts_of
 
@@ -87,6 +87,36 @@ def test_a_destination_that_fails_is_not_waited_for(tmp_path: Path, mood: str) -
     following.close()
     names = [one.event.name for one in later.taken if isinstance(one, EventFact)]
     assert (waited, sorted(map(str, names)), next_process.waiting()) == (2, ["a", "b"], 0)
+
+
+def test_where_no_folder_can_be_written_batches_wait_in_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are delivered in order, a flush waits for a destination that fails, and what is left at the end is told."""
+    (tmp_path / "file").touch()
+    destination = Destination("refuses")
+    sink = SpoolSink(destination, Spool(tmp_path / "file" / "spool.db", "d"))
+    sink.append([fact("a")])
+    sink.append([fact("b")])
+    assert not sink.flush(0.1)
+    destination.mood = "takes"
+    assert sink.flush(30)
+    assert sorted(str(one) for one in destination.taken) == sorted(str(fact(name)) for name in "ab")
+
+    destination.mood = "refuses"
+    sink.append([fact("c")])
+    assert not sink.flush(0.1)
+    sink.close()
+    lost = "records are lost that waited in memory for their destination"
+    assert [lost in caplog.messages, "set AGENTOPS_HOME to a folder that can be written" in caplog.text] == [True, True]
+
+
+def test_what_waits_in_memory_is_bounded() -> None:
+    """The oldest go first."""
+    spool = MemorySpool(max_bytes=10)
+    for body in (b"first", b"second", b"3rd"):
+        spool.put(body)
+    assert [batch.body for batch in iter(spool.take, None)] == [b"second", b"3rd"]
 
 
 def test_a_destination_that_answers_slowly_is_waited_for(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def spool(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     from agentops_otel.sinks.otlp import otlp_destination
     from agentops_otel.sinks.spool import Spool, destination_of
 
-    path = Path(settings.home).expanduser() / "spool.db"
+    path = Path(settings.folder()) / "spool.db"
     addresses = {"api": destination_of(settings.endpoint, settings.api_key), "otlp": otlp_destination(environ)}
     used = [name for name in addresses if name in settings.exporter]
     if not path.exists():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.environment_variables import (
@@ -46,7 +45,7 @@ class SpooledSpanExporter(SpanExporter):
         except Exception as error:
             if strict():
                 raise
-            warn_once(f"could not keep {len(spans)} spans for OTLP: {error}", exc_info=error)
+            warn_once(f"could not keep spans for OTLP: {error}", exc_info=error)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 
@@ -101,7 +100,7 @@ def _packed(spans: Sequence[ReadableSpan]) -> bytes:
 
 def spooled_otlp(home: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> SpooledSpanExporter:
     """The stock OTLP/HTTP exporter, as its own environment variables configure it, behind the spool of this user."""
-    return SpooledSpanExporter(_stock_exporter, Spool(Path(home).expanduser() / "spool.db", otlp_destination(environ)))
+    return SpooledSpanExporter(_stock_exporter, Spool(os.path.join(home, "spool.db"), otlp_destination(environ)))
 
 
 def _stock_exporter() -> SpanExporter:

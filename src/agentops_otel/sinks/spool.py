@@ -3,13 +3,15 @@
 `append` writes to a SQLite file and returns; a daemon thread delivers from there. So nothing is lost when the network
 is down, when the process is killed, or when it ends before all is delivered, and the end of a process waits for nobody
 who does not answer. Any process of the same user delivers what another left: a batch is leased while it is being sent,
-and because facts (and spans, by their ids) are idempotent a batch that is sent twice does no harm.
+and because facts (and spans, by their ids) are idempotent a batch that is sent twice does no harm. Where no folder can
+be written, as in a read-only container, batches wait in memory, and the end of the process waits for them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -17,18 +19,22 @@ import sqlite3
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from agentops_otel.errors import AgentOpsError, DeliveryError, StoreError
+from agentops_otel.errors import AgentOpsError, DeliveryError, StoreError, StoreReadOnlyError
 from agentops_otel.facts import EventFact, Fact, SessionFacts, facts_from_json, facts_json
 from agentops_otel.guard import quietly, warn_once
 from agentops_otel.records import Json, Session, event_from_json, to_json
+from agentops_otel.settings import expanded
+from agentops_otel.sinks.tally import TallySink
 from agentops_otel.store.sqlite.connections import make_file
 
 MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES_IN_MEMORY = 64 * 1024 * 1024
 MAX_AGE_S = 7 * 24 * 3600
 LEASE_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
@@ -77,7 +83,7 @@ class Spool:
         max_age_s: float = MAX_AGE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = Path(path).expanduser()
+        self.path = os.path.expanduser(path)
         self._destination = destination
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
@@ -155,11 +161,59 @@ class Spool:
 
     def _open(self) -> _Transaction:
         try:
-            return _Transaction(self.path)
+            return _Transaction(Path(expanded(self.path)))
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
+            is_read_only = isinstance(error, OSError) or "unable to open" in str(error) or "readonly" in str(error)
+            raise (StoreReadOnlyError if is_read_only else StoreError)(
                 f"the spool {self.path} cannot be used: {error}; set AGENTOPS_HOME to a folder that can be written"
             ) from error
+
+
+class MemorySpool:
+    """The same where no folder can be written: what waits dies with the process, and with a fork in the child."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES_IN_MEMORY) -> None:
+        self._batches: deque[Batch] = deque()
+        self._keys = itertools.count()
+        self._max_bytes = max_bytes
+
+    def put(self, body: bytes) -> None:
+        """Keep a batch; the oldest are dropped beyond `max_bytes`."""
+        self._batches.append(Batch(next(self._keys), body))
+        while sum(len(batch.body) for batch in [*self._batches]) > self._max_bytes:
+            self.drop(self._batches.popleft())
+
+    def take(self) -> Batch | None:
+        """The oldest batch, or None."""
+        with contextlib.suppress(IndexError):
+            return self._batches.popleft()
+        return None
+
+    def done(self, batch: Batch) -> None:
+        """It was taken out before."""
+
+    def drop(self, batch: Batch) -> None:
+        """Say that it is lost."""
+        warn_once("records are lost that waited in memory for their destination")
+
+    def give_back(self, batch: Batch) -> None:
+        """Try it again after the others."""
+        self._batches.append(batch)
+
+    def close(self) -> None:
+        """The process ends: what waits is lost."""
+        while batch := self.take():
+            self.drop(batch)
+
+
+def usable(spool: Spool) -> Spool | MemorySpool:
+    """The spool, or one in memory where it can be written nowhere."""
+    try:
+        spool.waiting()
+    except StoreReadOnlyError as error:
+        warn_once(f"{error}. Until then what is to be delivered waits in memory")
+        return MemorySpool()
+    return spool
 
 
 class _Transaction:
@@ -220,7 +274,7 @@ class Spooled(Generic[T]):
         unpack: Callable[[bytes], Sequence[T]],
     ) -> None:
         self._inner = inner
-        self._spool = spool
+        self._spool = usable(spool)
         self._pack, self._unpack = pack, unpack
         self._wake = threading.Event()
         self._idle = threading.Condition()
@@ -242,6 +296,8 @@ class Spooled(Generic[T]):
             self._pid = os.getpid()
             self._idle = threading.Condition()
             self._sending = None
+            if isinstance(self._spool, MemorySpool):
+                self._spool = MemorySpool()
             self._start()
         self._spool.put(self._pack(batch))
         with self._idle:
@@ -251,8 +307,9 @@ class Spooled(Generic[T]):
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is delivered. True at once where that cannot be soon: it is on disk then."""
         deadline = time.monotonic() + timeout_s
+        on_disk = isinstance(self._spool, Spool)
         with self._idle:
-            while self._pending and not self._failing and not self._is_stuck():
+            while self._pending and not (on_disk and (self._failing or self._is_stuck())):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -268,6 +325,8 @@ class Spooled(Generic[T]):
         if sending is not None:
             with contextlib.suppress(StoreError, sqlite3.Error):  # its lease ends by itself
                 self._spool.give_back(sending)
+        if isinstance(self._spool, MemorySpool):
+            self._spool.close()
 
     def _is_stuck(self) -> bool:
         """Whether the destination does not answer. One that just did may take its time."""
@@ -335,7 +394,8 @@ class Spooled(Generic[T]):
             warn_once(f"a batch is refused while others are taken, and is left out: {error}")
             self._spool.drop(batch)
         else:
-            warn_once(f"records wait on disk and are delivered later: {error}")
+            place = "on disk" if isinstance(self._spool, Spool) else "in memory"
+            warn_once(f"records wait {place} and are delivered later: {error}")
             self._spool.give_back(batch)
         grown = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) * random.uniform(0.8, 1.2)
         return max(grown, error.retry_after_s or 0.0)
@@ -346,12 +406,18 @@ class SpoolSink(Spooled[Fact]):
 
     def __init__(self, inner: Destination[Fact], spool: Spool) -> None:
         super().__init__(inner, spool, packed, unpacked)
+        self._tally = TallySink()
+
+    def append(self, batch: Sequence[Fact]) -> None:
+        """Keep a batch on disk and go on. Raises StoreError where the disk refuses."""
+        super().append(batch)
+        self._tally.append(batch)
 
     def session(self, session_id: str) -> Session | None:
-        """The session as the destination knows it; None while it does not answer."""
+        """The session as the destination knows it; while it does not answer, what this process has made of it."""
         ask: Any = getattr(self._inner, "session", None)
         found: Session | None = None if ask is None or self._failing or self._is_stuck() else ask(session_id)
-        return found
+        return found or self._tally.session(session_id)
 
 
 # --- facts on disk ---------------------------------------------------------------------------------------------------
