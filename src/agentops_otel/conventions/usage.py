@@ -389,6 +389,9 @@ COHERE = Shape(
 OLLAMA = Shape(prompt=("prompt_eval_count",), completion=("eval_count",))
 """Ollama: the counts stand in the response itself; `prompt_eval_count` is absent if the prompt was cached."""
 
+WATSONX = Shape(prompt=("input_token_count",), completion=("generated_token_count",))
+"""IBM watsonx.ai: text generation, embeddings and reranking; its chat has the OpenAI shape. ibm-watsonx-ai 1.8."""
+
 MISTRAL = OPENAI_CHAT
 """Mistral chat: the OpenAI shape. mistralai, models/usageinfo.py."""
 

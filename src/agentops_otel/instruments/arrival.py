@@ -31,6 +31,7 @@ ROOTS = (
     "ai21",
     "azure.ai.inference",
     "voyageai",
+    "ibm_watsonx_ai",
     "mcp",
     "litellm",
 )

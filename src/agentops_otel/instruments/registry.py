@@ -38,6 +38,7 @@ NAMES = (
     "ai21",
     "azure",
     "voyageai",
+    "watsonx",
     "mcp",
     "litellm",
 )

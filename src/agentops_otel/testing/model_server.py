@@ -42,6 +42,7 @@ from agentops_otel.testing import (
     mistral_wire,
     ollama_wire,
     openai_wire,
+    watsonx_wire,
 )
 from agentops_otel.testing.openai_wire import Endpoint, error_body
 from agentops_otel.testing.replies import Answer, Body, Event, Failure, Reply, Scripted, answer_to
@@ -57,6 +58,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **google_wire.ENDPOINTS,
     **huggingface_wire.ENDPOINTS,
     **compatible_wire.ENDPOINTS,
+    **watsonx_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
