@@ -99,7 +99,7 @@ def multiply(db: Path, count: int) -> None:
                 f"INSERT INTO sessions ({', '.join(columns)}) SELECT {', '.join(new.get(one, one) for one in columns)} "
                 "FROM sessions WHERE session_id LIKE 'past-%'"
             )
-            for table in ("session_tags", "session_models"):
+            for table in ("session_tags", "session_models", "session_providers", "session_hosts"):
                 names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})")]
                 moved = new | {"session": f"session + {offset}"}
                 values = ", ".join(moved.get(one, one) for one in names)

@@ -73,6 +73,8 @@ def test_list_json_is_an_array_of_session_records(cli: Cli, db: Path) -> None:
     [
         (["--tag", "demo"], [DONE, FAILED]),
         (["--tag", "nowhere"], []),
+        (["--provider", "nobody"], []),
+        (["--host", "nowhere"], []),
         (["--state", "success"], [DONE]),
         (["--state", "FAILURE"], [FAILED]),
         (["--state", "indeterminate"], [OPEN]),

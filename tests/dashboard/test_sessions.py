@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from urllib.parse import urlencode
 
@@ -42,6 +43,10 @@ def test_a_row_says_what_happened(recorded: Recorded) -> None:
         ({"tag": "nightly"}, ["failure", "research"]),
         ({"tag": "nightly", "state": "Success"}, ["research"]),
         ({"model": "in-house-70b"}, ["unpriced"]),
+        ({"provider": "openai", "tag": "nightly"}, ["failure", "research"]),
+        ({"provider": "OpenAI"}, []),
+        ({"host": platform.node()}, ["canary", "unpriced", "failure", "research"]),
+        ({"host": "nowhere"}, []),
         ({"errors": "yes"}, ["canary", "failure"]),
         ({"errors": "no"}, ["unpriced", "research"]),
         ({"min_cost": "$0.001"}, ["research"]),

@@ -288,6 +288,21 @@ def test_the_listing_filters_and_pages(bridge: Running) -> None:
     assert ids[::-1] == [one["session_id"] for one in oldest["sessions"]]
 
 
+def test_the_listing_knows_providers_and_hosts(bridge: Running) -> None:
+    """Of a model call, and of the process that told of the session."""
+    host, clients = uuid.uuid4().hex, [Client(bridge) for _ in range(2)]
+    clients[0].update(host_env={"OS": {"Hostname": host}})
+    for client in clients:
+        client.record(event("llms", model="m", provider=client.session_id, prompt_tokens=1, completion_tokens=1))
+
+    found = [
+        bridge.get(f"/v2/sessions?{query}")["sessions"]
+        for query in (f"host={host}", f"provider={clients[1].session_id}", f"host={host}&provider=x")
+    ]
+
+    assert [[one["session_id"] for one in some] for some in found] == [[one.session_id] for one in clients] + [[]]
+
+
 def test_events_are_paged_and_payloads_come_when_asked(bridge: Running) -> None:
     """By start; `payloads=false` leaves the large fields out."""
     client = Client(bridge)

@@ -149,6 +149,7 @@ def test_deleting_removes_the_session_and_its_events(store: Store) -> None:
     assert folded(one_of_everything("other"), "other") == stored(store, "other")
     assert ids(store, SessionQuery(tag="x")) == ["other"]
     assert ids(store, SessionQuery(model="m-1")) == ["other"]
+    assert ids(store, SessionQuery(provider="openai")) == ids(store, SessionQuery(host="host")) == ["other"]
 
 
 def test_a_deleted_session_can_come_back(store: Store) -> None:
@@ -195,9 +196,12 @@ def fleet() -> list[Fact]:
         tags = ("even",) if number % 2 == 0 else ("odd", "rare") if number == 3 else ("odd",)
         end = End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", "")
         told = SessionFacts(name, start_ns=start, end=end, tags_set=(Stamp(start, "o"), tags))
-        facts.append(told if number < 6 else replace(told, end=None))
+        machines = {ProcessKey(host, pid, 1): ProcessFacts() for host, pid in (("east", 1), ("east", number), ("w", 1))}
+        told = replace(told, processes={key: machines[key] for key in list(machines)[: number % 4]})
+        facts.append(told if number < 6 else replace(told, end=None, processes={}))
         spent = {"cost": Decimal(number) / 10, "usage": Usage(input=number)}
-        facts.append(call(name, "c", start, model=f"m{number % 3}", **spent))
+        facts.append(call(name, "c", start, model=f"m{number % 3}", provider=("openai", None)[number % 2], **spent))
+        facts.append(call(name, "d", start, provider="anthropic") if number == 5 else SessionFacts(name))
         if number % 4 == 1:
             facts.append(EventFact(Failure(event_id="f", session_id=name, name="E", init_timestamp=start)))
     return facts
@@ -225,6 +229,13 @@ FILTERS = {
     "no errors": (SessionQuery(has_errors=False, tag="odd"), ["b7", "b3"]),
     "model": (SessionQuery(model="m1"), ["b7", "a4", "b1"]),
     "tag and model": (SessionQuery(tag="odd", model="m1"), ["b7", "b1"]),
+    "provider": (SessionQuery(provider="openai"), ["a6", "a4", "a2", "a0"]),
+    "provider of another call": (SessionQuery(provider="anthropic"), ["b5"]),
+    "provider and model": (SessionQuery(provider="openai", model="m1"), ["a4"]),
+    "host": (SessionQuery(host="east"), ["b5", "a2", "b3", "b1"]),
+    "host of another process": (SessionQuery(host="w"), ["b3"]),
+    "host, tag and provider": (SessionQuery(host="east", tag="odd", provider="anthropic"), ["b5"]),
+    "unknown host": (SessionQuery(host="eas"), []),
     "cost from": (SessionQuery(min_cost=Decimal("0.6")), ["a6", "b7"]),
     "cost to": (SessionQuery(max_cost=Decimal("0.1")), ["a0", "b1"]),
     "cost above by a hair": (SessionQuery(min_cost=Decimal("0.70000000000000000001")), []),
@@ -264,6 +275,8 @@ FILTERS |= {f"by {sort}, up": (SessionQuery(sort=sort, ascending=True), SORTS[so
 FILTERS |= {
     "by cost with a tag": (SessionQuery(sort="cost", tag="odd"), ["b7", "b5", "b3", "b1"]),
     "by cost with a model and a prefix": (SessionQuery(sort="cost", model="m1", id_prefix="b"), ["b7", "b1"]),
+    "by tokens with a provider": (SessionQuery(sort="tokens", provider="openai"), ["a6", "a4", "a2", "a0"]),
+    "by cost with a host, up": (SessionQuery(sort="cost", host="east", ascending=True), ["b1", "a2", "b3", "b5"]),
     "by tokens without an end": (SessionQuery(sort="tokens", end_state="Indeterminate"), ["b7", "a6"]),
     "by errors with a tag, up": (SessionQuery(sort="errors", tag="odd", ascending=True), ["b7", "b3", "b5", "b1"]),
     "oldest with a tag": (SessionQuery(tag="odd", ascending=True), ["b1", "b3", "b5", "b7"]),
@@ -301,12 +314,17 @@ def test_listed_sessions_are_the_sessions(store: Store) -> None:
 
 
 def test_a_start_that_moves_back_moves_the_session(store: Store) -> None:
-    """The listings follow a start, a tag and a model that become known later."""
-    store.append("p", [call("a", "e", START + 9, model="m"), call("b", "e", START + 5, model="m")])
+    """The listings follow a start, a tag, a host, a model and a provider that become known later."""
+    called = {"model": "m", "provider": "openai"}
+    store.append("p", [call("a", "e", START + 9, **called), call("b", "e", START + 5, **called)])
+    here = {ProcessKey("east", 1, 1): ProcessFacts()}
+    store.append("p", [SessionFacts("a", processes=here), SessionFacts("b", processes=here)])
     tagged = frozenset({(Stamp(1, "o"), ("t",))})
     store.append("p", [SessionFacts("a", tags_added=tagged), SessionFacts("b", tags_added=tagged)])
     store.append("p", [SessionFacts("a", start_ns=START)])
-    for query in (SessionQuery(), SessionQuery(tag="t"), SessionQuery(model="m")):
+    by_facts, by_calls = [{"tag": "t"}, {"host": "east"}], [{"model": "m"}, {"provider": "openai"}]
+    for filters in ({}, *by_facts, *by_calls):
+        query = SessionQuery(**filters)
         assert ids(store, query) == ["b", "a"]
 
 
@@ -464,6 +482,20 @@ def test_a_call_that_is_told_twice_counts_once(store: Any, late: int) -> None:
     assert [without_large_fields(whole)] == list(store.events("p", "s", EventQuery(payloads=False)))
     assert session.statistics == store.totals("p", SessionQuery(), "model")[0].statistics
     assert [session.statistics] == [one.statistics for one in store.sessions("p", SessionQuery(model="m1")).items]
+
+
+def test_sessions_are_found_by_the_providers_of_calls_that_count(store: Any) -> None:
+    """By the provider that only a twin names; not by the one a twin calls it, and no more by one that was revised."""
+    outer, inner = (fact.event for fact in told_twice())
+    both = (SessionQuery(provider="framework"), SessionQuery(provider="openai"))
+    store.append("p", [EventFact(replace(outer, provider="framework"))])
+    assert [ids(store, query) for query in both] == [["s"], []]
+    store.append("p", [EventFact(inner)])
+    assert [ids(store, query) for query in both] == [["s"], []]
+    store.append("p", [EventFact(replace(inner, provider="openai"), 1)])
+    assert [ids(store, query) for query in both] == [[], ["s"]]
+    store.append("p", [EventFact(replace(inner, provider=None, parent_id=None), 2)])
+    assert [ids(store, query) for query in both] == [["s"], []]
 
 
 def test_what_stood_below_a_twin_stands_where_the_twin_stood(store: Any) -> None:

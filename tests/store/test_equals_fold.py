@@ -29,6 +29,11 @@ CHOICES = (
 
 QUERIES = (
     *(SessionQuery(), SessionQuery(model="m1"), SessionQuery(tag="a"), SessionQuery(has_errors=True)),
+    *(
+        SessionQuery(provider="openai"),
+        SessionQuery(host="host"),
+        SessionQuery(host="h", provider="openai", model="m1"),
+    ),
     *(SessionQuery(sort=sort, ascending=up) for sort in SESSION_SORTS for up in (False, True)),
     SessionQuery(sort="cost", tag="a"),
     *(SessionQuery(text=text) for text in ("a", "B", "ä", '"a"', "a ä", "s1")),

@@ -318,6 +318,26 @@ def test_listings_never_read_payloads(filled: SqliteStore) -> None:
         next(filled.events("p", "s"))
 
 
+def test_older_sessions_are_found_by_provider_and_host(store: SqliteStore) -> None:
+    """The step that brings these filters finds in older rows what an append writes into newer ones, told once."""
+    here = {ProcessKey(host, pid, START): ProcessFacts() for host, pid in (("east", 3), ("east", 4), ("west", 3))}
+    unnamed = LLMCall(event_id="u", session_id="s", name="chat", init_timestamp=START)
+    twin = replace(unnamed, event_id="t", trace_id="t", span_id="t", provider="framework", response_id="r-9")
+    inner = replace(twin, event_id="i", span_id="i", parent_id="t", provider=None)
+    facts = [*one_of_everything(), *map(EventFact, (unnamed, twin, inner)), SessionFacts("t", START, processes=here)]
+    store.append("p", facts)
+    assert store.sessions("p", SessionQuery(id_prefix="s")).items[0].statistics.llms == 3
+    tables = ("session_providers", "session_hosts")
+    with store._connections.writing() as db:
+        before = [db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]
+        for table in tables:
+            db.execute(f"DROP TABLE {table}")
+        for statement in _statements(dict(migrations())[13]):
+            db.execute(statement)
+        assert before == [db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]
+    assert [[row[1] for row in rows] for rows in before] == [["framework", "openai"], ["east", "host", "west"]]
+
+
 # --- migrations ------------------------------------------------------------------------------------------------------
 
 STEPS = [(1, "CREATE TABLE a (x);\nINSERT INTO a VALUES ('from one');"), (2, "ALTER TABLE a ADD COLUMN y DEFAULT 2;")]
@@ -392,6 +412,8 @@ QUERIES = {
     "by state": (SessionQuery(end_state="Failure"), "sessions_by_state"),
     "by tag": (SessionQuery(tag="x"), "PRIMARY KEY (project_id=? AND tag=?"),
     "by model": (SessionQuery(model="m"), "sessions_by_model"),
+    "by provider": (SessionQuery(provider="openai"), "sessions_by_provider"),
+    "by host": (SessionQuery(host="h"), "PRIMARY KEY (project_id=? AND host=?"),
     "running": (SessionQuery(running=True), "sessions_may_run"),
     "failed": (SessionQuery(has_errors=True), "sessions_with_errors"),
 }

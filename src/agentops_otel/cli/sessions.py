@@ -52,6 +52,8 @@ def sessions() -> None:
 @click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only sessions in this state.")
 @click.option("--since", callback=moment, metavar=WHEN, help="Only sessions started since: 2h, 3d, 2026-11-22.")
 @click.option("--model", help="Only sessions that called this model.")
+@click.option("--provider", help="Only sessions that called this provider.")
+@click.option("--host", help="Only sessions with a process on this machine.")
 @click.option("--text", help="Only sessions with these words in prompts, answers, arguments, errors, tags or the id.")
 @click.option("--sort", type=click.Choice(SESSION_SORTS), default="start", show_default=True, help="Largest first, by.")
 @click.option("--reverse", is_flag=True, help="The smallest first.")
@@ -64,6 +66,8 @@ def list_sessions(
     state: str | None,
     since: int | None,
     model: str | None,
+    provider: str | None,
+    host: str | None,
     text: str | None,
     sort: SessionSort,
     reverse: bool,
@@ -71,7 +75,8 @@ def list_sessions(
     as_json: bool,
 ) -> None:
     """List sessions, the newest first."""
-    filters: dict[str, Any] = {"tag": tag, "since_ns": since, "model": model, "text": text, **_state_filter(state)}
+    filters: dict[str, Any] = {"tag": tag, "since_ns": since, "model": model, "provider": provider, "host": host}
+    filters |= {"text": text, **_state_filter(state)}
     query = SessionQuery(**filters, sort=sort, ascending=reverse, limit=limit + 1)
     found = stored.sessions(query)
     if as_json:

@@ -45,8 +45,9 @@ class SessionQuery:
 
     `since_ns` and `until_ns` bound the start of the session (inclusive, exclusive). `running` asks for sessions without
     an end whose processes still live. `min_duration_ns` and `max_duration_ns` bound how long it took, or has been going
-    on, both inclusive. `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case; or
-    the texts of the events say it (`words`).
+    on, both inclusive. `model` and `provider` are those of a model call, `host` is the machine of a process.
+    `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case; or the texts of the
+    events say it (`words`).
     `sort` says by what they are listed: the largest first, or the smallest if `ascending`; equal ones by id, which is
     descending then. What is not known counts as 0; costs are compared as floats. `cursor` is the `next_cursor` of the
     page before, in the same order; it is opaque.
@@ -59,6 +60,8 @@ class SessionQuery:
     until_ns: int | None = None
     has_errors: bool | None = None
     model: str | None = None
+    provider: str | None = None
+    host: str | None = None
     min_cost: Decimal | None = None
     max_cost: Decimal | None = None
     min_duration_ns: int | None = None
@@ -78,8 +81,8 @@ class SessionQuery:
 
 
 def selects(query: SessionQuery, session: Session, *, is_told: bool) -> bool:
-    """Whether a session passes every filter that can be decided from its record: all but `model`. `is_told`: its events
-    say the text that is looked for."""
+    """Whether a session passes every filter that can be decided from its record: all but `model` and `provider`.
+    `is_told`: its events say the text that is looked for."""
     cost, start = session.statistics.cost, session.init_timestamp or 0
     return (
         (query.tag is None or query.tag in session.tags)
@@ -90,6 +93,7 @@ def selects(query: SessionQuery, session: Session, *, is_told: bool) -> bool:
         and (query.has_errors is None or query.has_errors == (session.statistics.errors > 0))
         and (query.min_cost is None or cost >= query.min_cost)
         and (query.max_cost is None or cost <= query.max_cost)
+        and (query.host is None or query.host in (process.host for process in session.processes))
         and (query.id_prefix is None or session.session_id.startswith(query.id_prefix))
         and _lasted(query, session.duration_ns)
         and (query.text is None or is_told or _mentions(session, query.text.casefold()))

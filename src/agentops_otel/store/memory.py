@@ -153,9 +153,7 @@ class MemoryStore:
             chosen = [
                 one
                 for one in found
-                if one
-                and selects(query, one, is_told=self._is_told(one, query.text))
-                and self._has_model(one, query.model)
+                if one and selects(query, one, is_told=self._is_told(one, query.text)) and self._has_called(one, query)
             ]
         chosen.sort(key=lambda one: (-sort_value(one, query.sort), one.session_id), reverse=query.ascending)
         return chosen
@@ -163,8 +161,15 @@ class MemoryStore:
     def _is_told(self, session: Session, text: str | None) -> bool:
         return text is not None and tells(self._fold(session.project_id).told(session.session_id), phrases_of(text))
 
-    def _has_model(self, session: Session, model: str | None) -> bool:
-        return model is None or model in self._by_model(session.project_id, session.session_id)
+    def _has_called(self, session: Session, query: SessionQuery) -> bool:
+        """Whether a call of the session has the model, and one the provider, that are asked for."""
+        if query.model is None and query.provider is None:
+            return True
+        events = self._fold(session.project_id).events(session.session_id)
+        calls = [event for event in events if isinstance(event, LLMCall)]
+        return (query.model is None or query.model in map(model_of, calls)) and (
+            query.provider is None or query.provider in (call.provider for call in calls)
+        )
 
     def _by_model(self, project_id: str, session_id: str) -> dict[str, Statistics]:
         sums: dict[str, Statistics] = {}

@@ -87,15 +87,15 @@ def _taken_out(db: sqlite3.Connection, old: Known, new: Known, session_id: str) 
 
 
 def _move_row(db: sqlite3.Connection, project_id: str, old: Known, new: Known, after: Known) -> None:
-    """Everything but events and their bodies; the sums by model are made anew by whoever settles the session."""
+    """Everything but events and their bodies; other sums are made anew by whoever settles the session."""
     environments = moved(sessions.environments(db, old.key, old.facts.session_id), after.facts.session_id)
     if environments.processes:
         stored = sessions.environments(db, new.key, after.facts.session_id)
         sessions.put_environments(db, new.key, join(stored, environments))
-    sessions.drop_tags(db, project_id, old)
-    for table in ("session_models", "environments"):
+    sessions.drop_listed(db, project_id, old)
+    for table in ("session_models", "session_providers", "environments"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (old.key,))
     db.execute("DELETE FROM sessions WHERE key = ?", (old.key,))
     sessions.update(db, after)
-    sessions.put_tags(db, project_id, new, after)
-    sessions.move_models(db, after)
+    sessions.put_listed(db, project_id, new, after)
+    sessions.move_sums(db, after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,21 +14,17 @@ from agentops_otel.store.base import Appended, model_of
 from agentops_otel.store.sqlite import search, segments, sessions
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, Row, body_of, columns_of, event_of, row_of, whole_row
 from agentops_otel.store.sqlite.segments import Bodies, Packed, lines_of, packed
-from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, marks
+from agentops_otel.store.sqlite.sessions import UNSETTLED, UNSETTLED_AGAIN, Known, Sums, marks
 
 SELECT_EVENT = f"SELECT e.revision, e.payload, e.line, e.type, {', '.join(f'e.{column}' for column in ALL_COLUMNS)}"
 """An event from `events e`, and where its body is."""
-
-
-Sums = tuple[Statistics, "dict[str, Statistics]"]
-"""What events add up to, all of them and by model."""
 
 
 @dataclass
 class Batch:
     """What one append says of one session, encoded: nothing in it is an event any more, so that another process may
     make it. `kinds`, `revisions`, `rows` and the places of `bodies` go together, one for each event; `sums` is what
-    they add up to, all of them and by model."""
+    they add up to."""
 
     facts: SessionFacts
     kinds: Sequence[EventType]
@@ -82,16 +79,17 @@ def write(db: sqlite3.Connection, project_id: str, batch: Batch) -> Appended:
     session_id = batch.facts.session_id
     known = sessions.known_session(db, project_id, session_id)
     before = known or sessions.insert(db, project_id, session_id)
-    done, (statistics, by_model) = _write_events(db, before.key, batch)
+    done, sums = _write_events(db, before.key, batch)
     slim, environments = _apart(batch.facts)
-    after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + statistics)
+    after = before._replace(facts=join(before.facts, slim), statistics=before.statistics + sums.whole)
     if (done.new or done.replaced) and _may_have_twins(after):
         after = after._replace(twins=UNSETTLED if before.twins in (0, UNSETTLED) else UNSETTLED_AGAIN)
     sessions.update(db, after)
-    sessions.put_tags(db, project_id, before, after)
+    sessions.put_listed(db, project_id, before, after)
     if known and before.place != after.place:
-        sessions.move_models(db, after)
-    sessions.put_models(db, project_id, after, by_model)
+        sessions.move_sums(db, after)
+    sessions.put_models(db, project_id, after, sums.by_model)
+    sessions.put_providers(db, project_id, after, sums.providers)
     if environments.processes:
         stored = sessions.environments(db, after.key, session_id)
         sessions.put_environments(db, after.key, join(stored, environments))
@@ -127,18 +125,19 @@ class _Changes:
     gone: list[Event] = field(default_factory=list)
 
     def sums(self) -> Sums:
-        """The change of the session's statistics, and of its sums by model."""
-        whole, by_model = sums_of(self.came)
-        minus, minus_by_model = sums_of(self.gone)
-        for model, sums in minus_by_model.items():
-            by_model[model] = by_model.get(model, Statistics()) - sums
-        return whole - minus, by_model
+        """The change of the session's sums."""
+        return sums_of(self.came) + -sums_of(self.gone)
 
 
 def sums_of(events: Iterable[Event]) -> Sums:
-    """What events add up to, all of them and by model."""
+    """What events add up to."""
+    events = list(events)
     groups = {model: Statistics.of(*group) for model, group in _by_model(events).items()}
-    return total(groups.values()), {model: sums for model, sums in groups.items() if model is not None}
+    return Sums(
+        total(groups.values()),
+        {model: sums for model, sums in groups.items() if model is not None},
+        Counter(event.provider for event in events if isinstance(event, LLMCall) and event.provider is not None),
+    )
 
 
 def _by_model(events: Iterable[Event]) -> dict[str | None, list[Event]]:
@@ -165,7 +164,7 @@ def _write_events(db: sqlite3.Connection, session: int, batch: Batch) -> tuple[A
     All bodies get the next keys. An event whose stored row has an older key was there before.
     """
     if not batch.rows:
-        return Appended(0, 0), (Statistics(), {})
+        return Appended(0, 0), Sums()
     first = segments.next_key(db)
     rows = [
         (session, first + segment, line, revision, *row)

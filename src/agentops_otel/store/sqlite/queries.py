@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentops_otel.records import EXACT, plain_decimal
 from agentops_otel.store.base import EventQuery, Place, SessionQuery, SessionSort, TotalsBy, TotalsRow
@@ -34,6 +34,36 @@ SORTED_BY: dict[SessionSort, str] = {
 }
 """The column of `sessions` for each order; each has an index with the project before it and the id after it."""
 
+
+class _Group(NamedTuple):
+    """A table that lists sessions by one value of theirs: the filter, which is its column, and the name of its rows in
+    a listing. `by_session`: its key begins with the session, and an index has the order of listings."""
+
+    filter: str
+    name: str
+    by_session: bool
+
+    def source(self, name: str) -> str:
+        """The table, to be walked in the order of listings."""
+        index = f" INDEXED BY sessions_by_{self.filter}" if self.by_session else ""
+        return f"session_{self.filter}s {name}{index}"
+
+    @property
+    def has(self) -> str:
+        """Whether a session `s` has a value."""
+        same = (
+            "x.session = s.key"
+            if self.by_session
+            else "x.project_id = s.project_id AND x.start_ns = s.start_ns AND x.session_id = s.session_id"
+        )
+        return f"EXISTS (SELECT 1 FROM session_{self.filter}s x WHERE {same} AND x.{self.filter} = ?)"
+
+
+_GROUPS = (
+    *(_Group("tag", "t", False), _Group("model", "m", True)),
+    *(_Group("provider", "p", True), _Group("host", "h", False)),
+)
+
 FEW = 2000
 """So many sessions are sorted rather than that all are walked in the order asked for."""
 
@@ -48,7 +78,7 @@ def listing(
     telling: str | None = None,
 ) -> Statement:
     """Sessions that the query may select, in its order; `base.selects` decides exactly. `few`: there are not many with
-    its tag or model. `telling` is a JSON list of the keys of those whose events say its text."""
+    its tag, model, provider or host. `telling` is a JSON list of the keys of those whose events say its text."""
     source, at = _source(query, few)
     where, values = _where(project_id, query, few)
     if query.text is not None and telling is not None and _is_plain(query.text):
@@ -80,14 +110,12 @@ def _is_plain(text: str) -> bool:
 
 
 def count_of_group(project_id: str, query: SessionQuery) -> Statement | None:
-    """How many sessions have the tag or model of the query, counted up to just above FEW; None if it has neither."""
-    if query.tag is not None:
-        group, value = "session_tags WHERE project_id = ? AND tag = ?", query.tag
-    elif query.model is not None:
-        group, value = "session_models INDEXED BY sessions_by_model WHERE project_id = ? AND model = ?", query.model
-    else:
-        return None
-    return f"SELECT count(*) FROM (SELECT 1 FROM {group} LIMIT {FEW + 1})", [project_id, value]
+    """How many sessions are in the first group of the query, counted up to just above FEW; None if it has none."""
+    for group in _GROUPS:
+        if (value := getattr(query, group.filter)) is not None:
+            some = f"SELECT 1 FROM {group.source('g')} WHERE project_id = ? AND {group.filter} = ? LIMIT {FEW + 1}"
+            return f"SELECT count(*) FROM ({some})", [project_id, value]
+    return None
 
 
 def _source(query: SessionQuery, few: bool) -> tuple[str, str]:
@@ -96,10 +124,9 @@ def _source(query: SessionQuery, few: bool) -> tuple[str, str]:
         return "sessions s INDEXED BY sqlite_autoindex_sessions_1", "s"
     if query.sort != "start" and not few:
         return f"sessions s INDEXED BY sessions_by_{query.sort}", "s"
-    if query.tag is not None:
-        return "session_tags t CROSS JOIN sessions s ON s.key = t.session", "t"
-    if query.model is not None:
-        return "session_models m INDEXED BY sessions_by_model CROSS JOIN sessions s ON s.key = m.session", "m"
+    for group in _GROUPS:
+        if getattr(query, group.filter) is not None:
+            return f"{group.source(group.name)} CROSS JOIN sessions s ON s.key = {group.name}.session", group.name
     if query.running:
         return "sessions s INDEXED BY sessions_may_run", "s"
     if query.has_errors:
@@ -123,10 +150,9 @@ def _conditions(project_id: str, query: SessionQuery, few: bool) -> Iterator[tup
         yield f"{at}.start_ns < ?", (query.until_ns,)
     if query.id_prefix:
         yield "s.session_id >= ? AND s.session_id < ?", (query.id_prefix, query.id_prefix + _AFTER_ANY_TEXT)
-    if query.tag is not None:
-        yield "t.tag = ?" if at == "t" else _HAS_TAG, (query.tag,)
-    if query.model is not None:
-        yield "m.model = ?" if at == "m" else _HAS_MODEL, (query.model,)
+    for group in _GROUPS:
+        if (value := getattr(query, group.filter)) is not None:
+            yield f"{at}.{group.filter} = ?" if at == group.name else group.has, (value,)
     if query.running:
         yield "s.may_run", ()
     if query.has_errors is not None:
@@ -141,13 +167,6 @@ def _conditions(project_id: str, query: SessionQuery, few: bool) -> Iterator[tup
         yield "s.duration_ns >= ?", (query.min_duration_ns,)
     if query.max_duration_ns is not None:
         yield "s.duration_ns <= ?", (query.max_duration_ns,)
-
-
-_HAS_TAG = (
-    "EXISTS (SELECT 1 FROM session_tags x WHERE x.project_id = s.project_id AND x.tag = ? "
-    "AND x.start_ns = s.start_ns AND x.session_id = s.session_id)"
-)
-_HAS_MODEL = "EXISTS (SELECT 1 FROM session_models x WHERE x.session = s.key AND x.model = ?)"
 
 
 def ids(project_id: str, prefix: str, limit: int) -> Statement:

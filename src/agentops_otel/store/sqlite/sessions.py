@@ -1,10 +1,12 @@
-"""The row of a session: its joined facts, the sums of its events, and what lists it by tag and by model."""
+"""The row of a session: its joined facts, the sums of its events, and what it is listed by (tags, models and so on)."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -60,6 +62,26 @@ class Known(NamedTuple):
         return self.facts.start_ns or 0, self.facts.session_id
 
 
+@dataclass(frozen=True)
+class Sums:
+    """What events add up to: all of them, by model, and how many model calls there are by provider."""
+
+    whole: Statistics = field(default_factory=Statistics)
+    by_model: Mapping[str, Statistics] = field(default_factory=dict)
+    providers: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Sums) -> Sums:
+        by_model, providers = dict(self.by_model), Counter(self.providers)
+        for model, sums in other.by_model.items():
+            by_model[model] = by_model.get(model, Statistics()) + sums
+        providers.update(other.providers)
+        return Sums(self.whole + other.whole, by_model, providers)
+
+    def __neg__(self) -> Sums:
+        by_model = {model: Statistics() - sums for model, sums in self.by_model.items()}
+        return Sums(Statistics() - self.whole, by_model, {name: -calls for name, calls in self.providers.items()})
+
+
 def session_of(row: Row) -> Known:
     """The session of a row of `SELECT`."""
     key, session_id, facts, twins, changes = row[:5]
@@ -107,11 +129,11 @@ def put_stopped(db: sqlite3.Connection, stopped: Iterable[Known]) -> None:
 
 def delete(db: sqlite3.Connection, project_id: str, known: Known) -> None:
     """Remove a session and everything recorded in it. Call inside a write transaction."""
-    drop_tags(db, project_id, known)
+    drop_listed(db, project_id, known)
     for table in ("payloads", "segments"):
         sql = f"DELETE FROM {table} WHERE key IN (SELECT DISTINCT payload FROM events WHERE session = ?)"
         db.execute(sql, (known.key,))
-    for table in ("events", "session_models", "environments"):
+    for table in ("events", "session_models", "session_providers", "environments"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
     db.execute("DELETE FROM sessions WHERE key = ?", (known.key,))
 
@@ -156,22 +178,36 @@ def put_environments(db: sqlite3.Connection, key: int, facts: SessionFacts) -> N
 # --- listings --------------------------------------------------------------------------------------------------------
 
 
-def put_tags(db: sqlite3.Connection, project_id: str, before: Known, after: Known) -> None:
-    """Bring the listing by tag from what the facts said to what they say."""
-    old, new = (tags_of(before.facts), before.place), (tags_of(after.facts), after.place)
-    if old != new:
-        drop_tags(db, project_id, before)
-        db.executemany(
-            "INSERT INTO session_tags (project_id, tag, start_ns, session_id, session) VALUES (?, ?, ?, ?, ?)",
-            [(project_id, tag, *after.place, after.key) for tag in tags_of(after.facts)],
-        )
+def _hosts_of(facts: SessionFacts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key.host for key in facts.processes))
 
 
-def drop_tags(db: sqlite3.Connection, project_id: str, known: Known) -> None:
-    """Take a session out of the listing by tag."""
+_LISTED: tuple[tuple[str, Callable[[SessionFacts], Sequence[str]]], ...] = (("tag", tags_of), ("host", _hosts_of))
+"""What facts list a session by: the column, and what they say. The table is `session_` and its plural."""
+
+
+def put_listed(db: sqlite3.Connection, project_id: str, before: Known, after: Known) -> None:
+    """Bring the listings by tag and by host from what the facts said to what they say."""
+    for column, said in _LISTED:
+        if (said(before.facts), before.place) != (said(after.facts), after.place):
+            _drop_from(db, project_id, before, column, said(before.facts))
+            db.executemany(
+                f"INSERT INTO session_{column}s (project_id, {column}, start_ns, session_id, session) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [(project_id, one, *after.place, after.key) for one in said(after.facts)],
+            )
+
+
+def drop_listed(db: sqlite3.Connection, project_id: str, known: Known) -> None:
+    """Take a session out of the listings by tag and by host."""
+    for column, said in _LISTED:
+        _drop_from(db, project_id, known, column, said(known.facts))
+
+
+def _drop_from(db: sqlite3.Connection, project_id: str, known: Known, column: str, values: Sequence[str]) -> None:
     db.executemany(
-        "DELETE FROM session_tags WHERE project_id = ? AND tag = ? AND start_ns = ? AND session_id = ?",
-        [(project_id, tag, *known.place) for tag in tags_of(known.facts)],
+        f"DELETE FROM session_{column}s WHERE project_id = ? AND {column} = ? AND start_ns = ? AND session_id = ?",
+        [(project_id, one, *known.place) for one in values],
     )
 
 
@@ -188,15 +224,26 @@ def put_models(db: sqlite3.Connection, project_id: str, known: Known, changes: M
             db.execute("DELETE FROM session_models WHERE session = ? AND model = ?", where)
 
 
-def replace_models(db: sqlite3.Connection, project_id: str, known: Known, sums: Mapping[str, Statistics]) -> None:
-    """Write all sums by model anew."""
-    db.execute("DELETE FROM session_models WHERE session = ?", (known.key,))
-    put_models(db, project_id, known, sums)
+def put_providers(db: sqlite3.Connection, project_id: str, known: Known, changes: Mapping[str, int]) -> None:
+    """Add changes to the calls by provider; a provider without a call left goes away."""
+    for provider, change in changes.items():
+        db.execute(_ADD_PROVIDER, (known.key, provider, project_id, *known.place, change))
+        if change <= 0:
+            db.execute(_DROP_PROVIDER, (known.key, provider))
 
 
-def move_models(db: sqlite3.Connection, known: Known) -> None:
-    """Follow a changed start in the listing by model."""
-    db.execute("UPDATE session_models SET start_ns = ? WHERE session = ?", (known.place[0], known.key))
+def replace_sums(db: sqlite3.Connection, project_id: str, known: Known, sums: Sums) -> None:
+    """Write all sums by model and the calls by provider anew."""
+    for table in ("session_models", "session_providers"):
+        db.execute(f"DELETE FROM {table} WHERE session = ?", (known.key,))
+    put_models(db, project_id, known, sums.by_model)
+    put_providers(db, project_id, known, sums.providers)
+
+
+def move_sums(db: sqlite3.Connection, known: Known) -> None:
+    """Follow a changed start in the listings by model and by provider."""
+    for table in ("session_models", "session_providers"):
+        db.execute(f"UPDATE {table} SET start_ns = ? WHERE session = ?", (known.place[0], known.key))
 
 
 _INSERT_MODEL = (
@@ -204,3 +251,8 @@ _INSERT_MODEL = (
     f"{', '.join(MODEL_COUNTS)}, cost) VALUES ({marks(len(MODEL_COUNTS) + 6)})"
 )
 _SELECT_MODEL = f"SELECT {', '.join(MODEL_COUNTS)}, cost FROM session_models WHERE session = ? AND model = ?"
+_ADD_PROVIDER = (
+    "INSERT INTO session_providers (session, provider, project_id, start_ns, session_id, llms) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session, provider) DO UPDATE SET llms = llms + excluded.llms"
+)
+_DROP_PROVIDER = "DELETE FROM session_providers WHERE session = ? AND provider = ? AND llms <= 0"

@@ -16,7 +16,7 @@ from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.appending import sums_of
 from agentops_otel.store.sqlite.queries import UNSETTLED
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, judged_of
-from agentops_otel.store.sqlite.sessions import Known
+from agentops_otel.store.sqlite.sessions import Known, Sums
 
 LARGE = 5000
 """So many events are looked at inside a write transaction: some 50 ms. Those of a larger session are not."""
@@ -25,12 +25,12 @@ _CHUNK = 1000
 
 
 class Judged(NamedTuple):
-    """What the events of a session are together: the twins with the ones that count, and the sums without them.
-    `by_model` is None where all sums are those that are stored."""
+    """What the events of a session are together: the twins with the ones that count, and the statistics without them.
+    `sums` is None where all sums are those that are stored."""
 
     twins: Mapping[str, str]
     whole: Statistics
-    by_model: Mapping[str, Statistics] | None
+    sums: Sums | None
 
 
 _GLIMPSES = (
@@ -46,21 +46,12 @@ def judged(db: sqlite3.Connection, known: Known) -> Judged:
     if not answer and known.twins == sessions.UNSETTLED:
         return Judged({}, known.statistics, None)
     involved = answer.keys() | set(answer.values())
-    whole, by_model = Statistics(), dict[str, Statistics]()
-
-    def count(events: list[Event]) -> None:
-        nonlocal whole
-        more, models = sums_of(events)
-        whole += more
-        for model, sums in models.items():
-            by_model[model] = by_model.get(model, Statistics()) + sums
-
-    kept: list[Event] = []
+    sums, kept = Sums(), list[Event]()
     for chunk in _events(db, known):
-        count([event for event in chunk if event.event_id not in involved])
+        sums += sums_of([event for event in chunk if event.event_id not in involved])
         kept += [event for event in chunk if event.event_id in involved]
-    count(told_once(kept, answer))
-    return Judged(answer, whole, by_model)
+    sums += sums_of(told_once(kept, answer))
+    return Judged(answer, sums.whole, sums)
 
 
 def _events(db: sqlite3.Connection, known: Known) -> Iterator[list[Event]]:
@@ -77,12 +68,12 @@ def settle(db: sqlite3.Connection, project_id: str, known: Known) -> Known:
 def write(db: sqlite3.Connection, project_id: str, known: Known, found: Judged) -> Known:
     """Write down what was found; what is known then. Call inside a write transaction."""
     after = known._replace(statistics=found.whole, twins=len(found.twins))
-    if found.by_model is None:
+    if found.sums is None:
         sessions.update_twins(db, after)
         return after
     _mark(db, known.key, found.twins)
     sessions.update(db, after)
-    sessions.replace_models(db, project_id, after, found.by_model)
+    sessions.replace_sums(db, project_id, after, found.sums)
     return after
 
 

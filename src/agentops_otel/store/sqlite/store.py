@@ -297,7 +297,7 @@ class SqliteStore:
             return search.sessions_that_say(db, phrases_of(text))
 
     def _has_few(self, project_id: str, query: SessionQuery) -> bool:
-        """Whether few sessions have the tag or the model that the query asks for, where that decides how to sort."""
+        """Whether few sessions have the first value that the query asks for, where that decides how to sort."""
         counting = None if query.sort == "start" else queries.count_of_group(project_id, query)
         if counting is None:
             return False
