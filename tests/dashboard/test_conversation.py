@@ -35,7 +35,14 @@ def call(prompt: Any, completion: Any) -> LLMCall:
         ),
         (
             [{"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "response": "21"}]}],
-            [Turn("tool", [Block("result", "result", "21")])],
+            [Turn("tool", [Block("result", "", "21")])],
+        ),
+        (
+            [
+                {"role": "assistant", "parts": [{"type": "tool_call", "id": "1", "name": "f", "arguments": {}}]},
+                {"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "response": "21"}]},
+            ],
+            [Turn("assistant", [Block("call", "f", "{}")]), Turn("tool", [Block("result", "f", "21")])],
         ),
         (
             [

@@ -16,9 +16,11 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from agentops_otel.facts import EventFact
+from agentops_otel.otlp import encode_traces
 from agentops_otel.records import LLMCall
 from agentops_otel.server.dashboard.session_page import LONG, SessionPage
 from agentops_otel.server.dashboard.waterfall_page import Remembered
+from agentops_otel.spans import FlatSpan, SpanLink
 from agentops_otel.store.sqlite import SqliteStore
 from server.running import Running
 
@@ -189,6 +191,25 @@ def test_what_is_remembered_of_a_session_is_not_old(nothing: Recorded) -> None:
         send(nothing.server, "grows", count)
         counts.append([len(nothing.read(f"/sessions/grows{view}").all("a", "row")) for view in ("", "?open=all")])
     assert counts == [[1, 1], [1, 6]]
+
+
+def test_an_event_shows_its_attributes_and_links(nothing: Recorded) -> None:
+    """What no field took of the span, and the spans it is linked to, as text."""
+    span = FlatSpan(
+        trace_id="1" * 32,
+        span_id="2" * 16,
+        name="step",
+        start_ns=1,
+        end_ns=2,
+        attributes={"session.id": "linked", "acme.shard": "<b>7</b>"},
+        links=[SpanLink("a" * 32, "b" * 16, {"why": "retry"})],
+    )
+    body = encode_traces([span])
+    assert nothing.server.ask("POST", "/v1/traces", body, Content_Type=PROTOBUF).status == 200
+    [event] = nothing.server.get("/v2/sessions/linked/events")["events"]
+    words = nothing.read(f"/sessions/linked?event={event['event_id']}").words
+    assert "1 attribute more acme.shard <b>7</b>" in words
+    assert f"Links span {'b' * 16} of trace {'a' * 32} {{ " in words
 
 
 def page_of(store: SqliteStore, session_id: str) -> StreamingResponse:

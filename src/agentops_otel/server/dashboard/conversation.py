@@ -45,23 +45,35 @@ def turns_of(value: Json, role: str) -> list[Turn]:
     messages = value if isinstance(value, list) else [value]
     if not all(isinstance(one, Mapping) and ("role" in one or "parts" in one) for one in messages):
         return [Turn(role, [Block("text" if isinstance(value, str) else "other", "", pretty(value))])]
-    return [Turn(str(one.get("role") or role), list(_blocks(one))) for one in messages]
+    names = {
+        part["id"]: str(part["name"])
+        for message in messages
+        for part in _parts(message)
+        if isinstance(part, Mapping) and isinstance(part.get("id"), str) and part.get("name")
+    }
+    return [Turn(str(one.get("role") or role), list(_blocks(one, names))) for one in messages]
 
 
-def _blocks(message: Mapping[str, Json]) -> Iterator[Block]:
+def _parts(message: Mapping[str, Json]) -> list[Json]:
     parts = message.get("parts", message.get("content"))
-    for part in parts if isinstance(parts, list) else [] if parts is None else [parts]:
-        yield _block(part) if isinstance(part, Mapping) else Block("text", "", pretty(part))
+    return parts if isinstance(parts, list) else [] if parts is None else [parts]
 
 
-def _block(part: Mapping[str, Json]) -> Block:
+def _blocks(message: Mapping[str, Json], names: Mapping[str, str]) -> Iterator[Block]:
+    """The pieces of a message; `names` are those of the tools that were called, by the id of the call."""
+    for part in _parts(message):
+        yield _block(part, names) if isinstance(part, Mapping) else Block("text", "", pretty(part))
+
+
+def _block(part: Mapping[str, Json], names: Mapping[str, str]) -> Block:
     kind = part.get("type")
     if kind in ("text", "reasoning"):
         return Block(kind, "", pretty(part.get("content", part.get("text"))))
     if kind == "tool_call":
         return Block("call", str(part.get("name") or "tool"), pretty(part.get("arguments")))
     if kind == "tool_call_response":
-        return Block("result", str(part.get("name") or "result"), pretty(part.get("response", part.get("result"))))
+        name = part.get("name") or names.get(str(part.get("id")))
+        return Block("result", str(name or ""), pretty(part.get("response", part.get("result"))))
     if kind == "blob":
         name = str(part.get("mime_type") or part.get("modality") or "data")
         if "sha256" in part:

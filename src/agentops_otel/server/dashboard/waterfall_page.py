@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fastapi import Request
 from markupsafe import Markup
 
-from agentops_otel.records import USAGE_BUCKETS, Event, Failure, LLMCall, Session, to_json
+from agentops_otel.records import USAGE_BUCKETS, Event, Failure, Json, LLMCall, Session, to_json
 from agentops_otel.server.dashboard.collector import no_collection
 from agentops_otel.server.dashboard.conversation import pretty, turns_of
 from agentops_otel.server.dashboard.late import late_count, late_ns
@@ -217,6 +217,8 @@ class WaterfallPage:
             asked=turns_of(event.prompt, "user") if isinstance(event, LLMCall) else [],
             answered=turns_of(event.completion, "assistant") if isinstance(event, LLMCall) else [],
             buckets=_buckets(event),
+            attributes=[(name, pretty(value)) for name, value in event.extra.items() if name != "otel"],
+            links=_links(event),
             raw=pretty(to_json(event)),
         )
 
@@ -247,6 +249,13 @@ def _around(errors: Sequence[Event], event: Event, met: Failure | None) -> Error
         return Errors(ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None, at + 1, len(ids))
     earlier = sum(error.init_timestamp <= event.init_timestamp for error in errors)
     return Errors(ids[earlier - 1] if earlier else None, ids[earlier] if earlier < len(ids) else None, None, len(ids))
+
+
+def _links(event: Event) -> list[Json]:
+    """The spans that the span of an event is linked to."""
+    otel = event.extra.get("otel")
+    links = otel.get("links") if isinstance(otel, Mapping) else None
+    return [one for one in links or [] if isinstance(one, Mapping) and {"trace_id", "span_id"} <= one.keys()]
 
 
 def _buckets(event: Event) -> list[tuple[str, int]]:
