@@ -372,7 +372,7 @@ def otlp_exporter(settings: Settings) -> SpanExporter:
     """OpenTelemetry's own exporter, as its variables say, behind a spool in the home folder."""
     from agentops_otel.sinks.otlp import spooled_otlp
 
-    return spooled_otlp(settings.home)
+    return spooled_otlp(settings)
 
 
 def record_exporter(settings: Settings, name: str, sink: Sink | None) -> SpanExporter:

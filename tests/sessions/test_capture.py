@@ -18,6 +18,7 @@ from agentops_otel import runtime
 from agentops_otel.records import Action, LLMCall
 from agentops_otel.testing import ModelServer
 from privacy.secrets import SECRETS
+from server.running import Running
 from sessions.conftest import Recorded, Run
 
 CANARY = "canary-4f1c"
@@ -168,6 +169,55 @@ def test_images_are_kept_by_digest_above_a_size(server: ModelServer, recorded: R
             ],
         }
     ]
+
+
+FOREIGN = """
+import sys, agentops_otel as agentops
+from opentelemetry.trace import Link, get_tracer, get_current_span
+text = sys.argv[1]
+session = agentops.init(instrument_llm_calls=False)
+agentops.record(agentops.ActionEvent(action_type="ours", params=text))
+links = [Link(session.root, {"said": text, "n": 1})]
+with get_tracer("another.instrumentor").start_as_current_span("chat gpt-4o", links=links) as span:
+    span.set_attributes({
+        "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 2, "gen_ai.input.messages": '[{"role": "user", "content": "' + text + '"}]',
+        "llm.invocation_parameters": '{"stop": "' + text + '"}', "their.own": text, "their.list": [text], "flag": True,
+    })
+    span.add_event("note", {"said": text})
+    span.record_exception(ValueError(text))
+    agentops.record(agentops.ErrorEvent(exception=ValueError(text)))
+try:
+    with get_tracer("another.instrumentor").start_as_current_span("step"):
+        raise KeyError(text)
+except KeyError:
+    pass
+print(agentops.end_session("Success"))
+"""
+
+
+@pytest.mark.parametrize("mode", ["none", "redacted"])
+def test_spans_of_others_leave_by_our_otlp_exporter_as_the_policy_says(
+    mode: str, run: Run, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is in nothing that the server was sent, the disk was given or the program wrote; the numbers are."""
+    secret = SECRETS[0]
+    with Running(tmp_path) as bridge:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", bridge.url)
+        monkeypatch.setenv("AGENTOPS_EXPORTER", "otlp")
+        monkeypatch.setenv("AGENTOPS_EXIT_TIMEOUT", "30000")
+        monkeypatch.setenv("AGENTOPS_CAPTURE_CONTENT", mode)
+        done = run(FOREIGN, secret)
+        assert done.stderr == ""
+        (session,) = bridge.get("/v2/sessions")["sessions"]
+        path = f"/v2/sessions/{session['session_id']}"
+        events = {event["name"]: event for event in bridge.get(f"{path}/events")["events"]}
+    assert secret not in done.stdout + done.stderr
+    assert secret.encode() not in written(home) + written(tmp_path)
+    call = events["chat gpt-4o"]
+    assert (call["model"], call["usage"]["input"], call["usage"]["output"]) == ("gpt-4o", 7, 2)
+    assert sorted(events) == ["KeyError", "ValueError", "chat gpt-4o", "ours", "step"]
+    assert ("[redacted:api_key]" in str(call)) is (mode == "redacted")
 
 
 PROGRAM = """

@@ -21,6 +21,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel.errors import DeliveryError
 from agentops_otel.guard import strict, warn_once
+from agentops_otel.privacy import Policy
+from agentops_otel.settings import Settings
 from agentops_otel.sinks.spool import Spool, Spooled, destination_of
 
 DEFAULT_ENDPOINT = "http://localhost:4318"
@@ -33,21 +35,30 @@ class SpooledSpanExporter(SpanExporter):
     than a burst of spans can wait.
     """
 
-    def __init__(self, make_stock: Callable[[], SpanExporter], spool: Spool) -> None:
+    def __init__(self, make_stock: Callable[[], SpanExporter], spool: Spool, policy: Policy | None = None) -> None:
         self._stock = _Stock(make_stock)
+        self._policy = policy or Policy()
         self._spool = spool
         self._spooled: Spooled[ReadableSpan] | None = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """SUCCESS once the spans are on disk; FAILURE where the disk refuses."""
         try:
-            self._open().append(spans)
+            self._open().append(self._allowed(spans))
         except Exception as error:
             if strict():
                 raise
             warn_once(f"could not keep spans for OTLP: {error}", exc_info=error)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
+
+    def _allowed(self, spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
+        """The spans as the policy lets them leave; those of other instrumentors have not been looked at before."""
+        if self._policy.captures and not self._policy.changes:
+            return spans
+        from agentops_otel.sinks.allowed import span_as
+
+        return [span_as(self._policy, span) for span in spans]
 
     def _open(self) -> Spooled[ReadableSpan]:
         if self._spooled is None:
@@ -98,9 +109,10 @@ def _packed(spans: Sequence[ReadableSpan]) -> bytes:
     return bytes(encode_spans(spans).SerializeToString())
 
 
-def spooled_otlp(home: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> SpooledSpanExporter:
+def spooled_otlp(settings: Settings, environ: Mapping[str, str] = os.environ) -> SpooledSpanExporter:
     """The stock OTLP/HTTP exporter, as its own environment variables configure it, behind the spool of this user."""
-    return SpooledSpanExporter(_stock_exporter, Spool(os.path.join(home, "spool.db"), otlp_destination(environ)))
+    spool = Spool(os.path.join(settings.home, "spool.db"), otlp_destination(environ))
+    return SpooledSpanExporter(_stock_exporter, spool, Policy.of(settings))
 
 
 def _stock_exporter() -> SpanExporter:
