@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from agentops_otel.conventions.usage import EMBEDDINGS as EMBEDDINGS_USAGE
-from agentops_otel.conventions.usage import OPENAI_CHAT, OPENAI_RESPONSES
-from agentops_otel.instruments.shapes import openai_chat, openai_media, openai_responses, stainless
-from agentops_otel.instruments.spec import Getter, Helper, Operation, Origin, Point, Provider, counted, each
+from agentops_otel.conventions.usage import OPENAI_CHAT, OPENAI_REALTIME, OPENAI_RESPONSES
+from agentops_otel.instruments.shapes import openai_chat, openai_media, openai_realtime, openai_responses, stainless
+from agentops_otel.instruments.spec import Getter, Helper, Operation, Origin, Point, Provider, Socket, counted, each
 
 _SAMPLING: dict[str, Getter] = {
     "temperature": "temperature",
@@ -123,6 +123,21 @@ TRANSCRIPTIONS = Operation(
     fold=openai_media.last_counted,
 )
 
+REALTIME = Operation(
+    name="chat",
+    api="realtime",
+    request={"temperature": "temperature"},
+    response={
+        "response_id": "id",
+        "finish_reasons": openai_responses.finish_reasons,
+        "usage": counted(OPENAI_REALTIME),
+    },
+    messages_in=openai_realtime.messages_in,
+    messages_out=openai_realtime.messages_out,
+    system=openai_responses.system,
+    tools=openai_chat.tools,
+)
+
 _BY_CLIENT = {"AzureOpenAI": "azure.ai.openai", "AsyncAzureOpenAI": "azure.ai.openai"}
 
 
@@ -137,6 +152,10 @@ def _points(module: str, classes: str, method: str, operation: Operation) -> lis
 
 def _helpers(module: str, classes: str) -> list[Helper]:
     return [Helper(module, f"{prefix}{classes}.stream") for prefix in ("", "Async")]
+
+
+def _sockets(module: str, classes: str, operation: Operation, *ends: str) -> list[Socket]:
+    return [Socket(module, f"{prefix}{classes}.parse_event", operation, frozenset(ends)) for prefix in ("", "Async")]
 
 
 _CHAT = "openai.resources.chat.completions"
@@ -165,6 +184,11 @@ PROVIDER = Provider(
         *_helpers(_CHAT, "Completions"),
         *_helpers(_BETA_CHAT, "Completions"),
         *_helpers(_RESPONSES, "Responses"),
+    ],
+    sockets=[
+        *_sockets("openai.resources.realtime.realtime", "RealtimeConnection", REALTIME, "response.done"),
+        *_sockets("openai.resources.beta.realtime.realtime", "RealtimeConnection", REALTIME, "response.done"),
+        *_sockets(_RESPONSES, "ResponsesConnection", RESPONSES, *openai_responses.ENDS),
     ],
     origin=_origin,
     raw=stainless.RAW,

@@ -16,7 +16,8 @@ from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
 from agentops_otel.instruments.driver import Tower, collecting, silenced, tower_of, watched
-from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, ToolRun
+from agentops_otel.instruments.sockets import heard
+from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, Socket, ToolRun
 from agentops_otel.instruments.tools import carried_out
 from agentops_otel.privacy import Policy
 
@@ -79,7 +80,7 @@ class ProviderStatus:
         return next((point.reason for point in self.points if point.reason), None)
 
 
-_Patched = Point | ToolRun | Helper | OwnTracer
+_Patched = Point | ToolRun | Helper | Socket | OwnTracer
 _STATES: tuple[State, ...] = ("active", "skipped", "waiting", "missing")
 
 _NEIGHBOURS = (
@@ -109,7 +110,7 @@ class Installation:
         """Patch the points of a provider, each as soon as its module is imported."""
         status = ProviderStatus(provider.name, provider.distribution, provider.tested)
         self.status.append(status)
-        points: list[_Patched] = [*provider.points, *provider.tools, *provider.helpers]
+        points: list[_Patched] = [*provider.points, *provider.tools, *provider.helpers, *provider.sockets]
         if provider.own_tracer is not None:
             points.append(provider.own_tracer)
         for point in points:
@@ -167,6 +168,8 @@ class Installation:
             return collecting(original, self._tower)
         if isinstance(point, ToolRun):
             return carried_out(original, point.outcome, self._tower)
+        if isinstance(point, Socket):
+            return heard(original, provider, point, self._tower)
         if isinstance(point, OwnTracer):
             return silenced(original, point.is_private, self._tower)
         return watched(original, provider, point.operation, self._tower, prepares=point.prepares)

@@ -145,6 +145,16 @@ class Helper:
 
 
 @dataclass(frozen=True)
+class Socket:
+    """The method of a connection that parses what it received; an answer ends with an event of a type of `ends`."""
+
+    module: str
+    path: str
+    operation: Operation
+    ends: frozenset[str]
+
+
+@dataclass(frozen=True)
 class OwnTracer:
     """The property of a client that is its own tracer. It is None while a watched call is made, so that no call has two
     spans, unless `is_private` says that the client's spans go where the program sent them."""
@@ -187,6 +197,7 @@ class Provider:
     points: Sequence[Point] = ()
     tools: Sequence[ToolRun] = ()
     helpers: Sequence[Helper] = ()
+    sockets: Sequence[Socket] = ()
     origin: Callable[[Any], Origin] = lambda instance: Origin()
     raw: RawResponse | None = None
     own_tracer: OwnTracer | None = None

@@ -18,7 +18,7 @@ def messages_in(asked: Any) -> list[Message] | None:
     given = asked.get("input")
     if isinstance(given, str):
         return [{"role": "user", "parts": [{"type": "text", "content": given}]}]
-    return [_item(one, "user") for one in given] if isinstance(given, (list, tuple)) else None
+    return [message_of(one, "user") for one in given] if isinstance(given, (list, tuple)) else None
 
 
 def system(asked: Any) -> list[Json] | None:
@@ -32,7 +32,7 @@ def messages_out(response: Any) -> list[Message] | None:
     items = member(response, "output")
     if not isinstance(items, list):
         return None
-    message: Message = {"role": "assistant", "parts": [part for item in items for part in _item(item, "")["parts"]]}
+    message: Message = {"role": "assistant", "parts": [part for item in items for part in message_of(item)["parts"]]}
     reasons = finish_reasons(response)
     return [{**message, "finish_reason": reasons[0]}] if reasons else [message]
 
@@ -57,7 +57,8 @@ def output_type(asked: Any) -> str | None:
     return {"json_schema": "json", "json_object": "json", "text": "text"}.get(kind) if isinstance(kind, str) else None
 
 
-def _item(raw: Any, role: str) -> Message:
+def message_of(raw: Any, role: str = "") -> Message:
+    """An item of input or output; `role` is that of one which names none."""
     kind = member(raw, "type")
     if kind in ("message", None):
         return {"role": member(raw, "role") or role, "parts": _parts(member(raw, "content"))}
@@ -116,7 +117,10 @@ class FoldedResponse:
         return [*self.items, {"role": "assistant", "content": text}] if text else self.items
 
 
-_WHOLE = frozenset({"response.created", "response.completed", "response.incomplete", "response.failed"})
+ENDS = ("response.completed", "response.incomplete", "response.failed")
+"""The last event of a response."""
+
+_WHOLE = frozenset({"response.created", *ENDS})
 
 
 def fold(state: FoldedResponse | None, event: Any) -> FoldedResponse:
