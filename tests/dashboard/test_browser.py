@@ -258,6 +258,7 @@ def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> No
         page.locator("a.id").focus()
         program.say("Hello")
         page.get_by_text("gpt-4o-mini").first.wait_for()
+        page.locator(".c-said .asked", has_text="Hello").wait_for()
         assert page.evaluate("document.activeElement.className") == "id"
     page.locator(".pill.indeterminate").wait_for()
 

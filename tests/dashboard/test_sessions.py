@@ -35,6 +35,26 @@ def test_a_row_says_what_happened(recorded: Recorded) -> None:
     assert re.search(r"Errors 0 Researcher, Writer gpt-4\.1\S* gpt-4o\S*", words)
 
 
+def test_a_row_has_what_was_asked_first_and_answered_last(recorded: Recorded) -> None:
+    """Of the user and of the model, as text whatever is in it; not where the column is not shown."""
+    lines = {}
+    for name, session_id in recorded.ids.items():
+        page = recorded.read(f"/sessions?id={session_id}")
+        lines[name] = [one.attributes["title"] for one in page.all("span", "line")]
+        assert page.harmful() == []
+        assert all(line in page.words for line in lines[name])
+    assert lines == {
+        "research": [
+            "Which papers on telemetry should I read first?",
+            "Telemetry was measured in 2025. A larger study confirmed it in 2026.",
+        ],
+        "failure": ["Go on"],
+        "unpriced": ["Capital of France?", "Paris, I think."],
+        "canary": [CANARY, CANARY],
+    }
+    assert recorded.read("/sessions?column=cost").all("span", "line") == []
+
+
 @pytest.mark.parametrize(
     ("filters", "names"),
     [

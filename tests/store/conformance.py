@@ -579,6 +579,18 @@ def test_a_span_is_found_without_its_trace(store: FindsSpans) -> None:
     assert (store.find_span("q", "same"), store.find_span("p", "none")) == (None, None)
 
 
+def test_changes_are_told_by_session(store: Any) -> None:
+    """Another number after each append to a session, and only to that; nothing of unknown ones."""
+    if not hasattr(store, "changes"):
+        pytest.skip("nothing is worth being remembered here")
+    store.append("p", [step("s", "1"), step("t", "1")])
+    before = store.changes("p", ["s", "t", "none"])
+    store.append("p", [step("s", "2")])
+    after = store.changes("p", ["s", "t", "none"])
+    assert (before.keys(), before["t"]) == (after.keys(), after["t"]) == ({"s", "t"}, before["t"])
+    assert before["s"] != after["s"]
+
+
 def test_models_are_told_by_session(store: ListsModels) -> None:
     """Each session with the models it called, by name; one that called none is left out, and so is a foreign one."""
     store.append("p", [call("s", "1", model="m-2"), call("s", "2", model="m-1"), call("s", "3", model="m-1")])

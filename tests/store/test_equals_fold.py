@@ -24,6 +24,8 @@ CHOICES = (
     EventQuery(types=("llms", "errors"), limit=2),
     EventQuery(event_id="e2"),
     EventQuery(told=True),
+    EventQuery(latest_first=True),
+    EventQuery(latest_first=True, types=("llms",), limit=1),
 )
 
 

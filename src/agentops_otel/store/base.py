@@ -188,6 +188,7 @@ class Page(Generic[T]):
 class EventQuery:
     """Which events of a session. `payloads=False` leaves the large fields at their defaults: params, returns, prompt,
     completion, logs, details, screenshot and extra. `cursor` is `cursor_of` the last event that was seen.
+    `latest_first` turns the order around.
 
     Events that repeat another are left out, and the one that counts has what only they know (`dedupe.surviving`);
     `told=True` asks for all of them as they were told. Who writes an event back must ask so."""
@@ -196,6 +197,7 @@ class EventQuery:
     event_id: str | None = None
     payloads: bool = True
     told: bool = False
+    latest_first: bool = False
     limit: int | None = None
     cursor: str | None = None
 
@@ -208,13 +210,18 @@ def chosen(events: Iterable[Event], query: EventQuery) -> Iterator[Event]:
     place = place_of(query.cursor) if query.cursor else None
     wanted = (
         event
-        for event in events
+        for event in (reversed(list(events)) if query.latest_first else events)
         if (not query.types or event.event_type in query.types)
         and query.event_id in (None, event.event_id)
-        and (place is None or (event.init_timestamp, event.event_id) > place)
+        and (place is None or _is_past(event, place, query.latest_first))
     )
     for event in islice(wanted, query.limit):
         yield event if query.payloads else without_large_fields(event)
+
+
+def _is_past(event: Event, place: Place, latest_first: bool) -> bool:
+    mine = (event.init_timestamp, event.event_id)
+    return mine < place if latest_first else mine > place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +257,14 @@ class ListsModels(Protocol):
 
     def models(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """The models that each session called, by name; a session without any is left out."""
+        ...
+
+
+class TellsChanges(Protocol):
+    """A store that knows whether something was added to its sessions."""
+
+    def changes(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, int]:
+        """A number for each session that is another one after each append to it; unknown sessions are left out."""
         ...
 
 
@@ -313,7 +328,7 @@ class Store(Protocol):
         ...
 
     def events(self, project_id: str, session_id: str, query: EventQuery = EVERY_EVENT) -> Iterator[Event]:
-        """Events by start, then id, streamed at constant memory."""
+        """Events by start, then id, or the other way round, streamed at constant memory."""
         ...
 
     def delete_session(self, project_id: str, session_id: str) -> bool:

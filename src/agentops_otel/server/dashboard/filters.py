@@ -46,12 +46,13 @@ COLUMNS = {
     "events": "Events",
     "errors": "Errors",
     "who": "Agents and models",
+    "said": "First prompt, last answer",
     "host": "Host",
     "end": "Ended",
 }
 """The columns of the list beside state and session, by their name in the URL (`column=`)."""
 
-SHOWN = ("start", "duration", "cost", "tokens", "events", "errors", "who")
+SHOWN = ("start", "duration", "cost", "tokens", "events", "errors", "who", "said")
 """The columns that are shown unless others are asked for."""
 
 

@@ -25,6 +25,7 @@ from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log
 from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, query_of, span_of
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refused
 from agentops_otel.server.dashboard.recent import Recent
+from agentops_otel.server.dashboard.said import Sayings
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
 from agentops_otel.server.dashboard.waterfall_page import Remembered
@@ -78,6 +79,7 @@ class Dashboard:
         self._clock = clock
         self._recent: Recent[Overview] = Recent()
         self._remembered = Remembered()
+        self._sayings = Sayings(self._store)
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -112,6 +114,7 @@ class Dashboard:
         rows = html(
             "sessions_live.html",
             sessions=sessions,
+            said=self._sayings.of(caller.project_id, sessions) if "said" in filters.columns else {},
             models=self._models(caller.project_id, [session.session_id for session in sessions]),
             filters=filters,
             columns=COLUMNS,

@@ -188,8 +188,18 @@ def models(project_id: str, session_ids: Sequence[str]) -> Statement:
     )
 
 
+def changes(project_id: str, session_ids: Sequence[str]) -> Statement:
+    """Session ids and the numbers of their appends."""
+    return (
+        "SELECT session_id, changes FROM sessions INDEXED BY sqlite_autoindex_sessions_1 "
+        f"WHERE project_id = ? AND session_id IN ({marks(len(session_ids))})",
+        [project_id, *session_ids],
+    )
+
+
 def event_listing(project_id: str, session_id: str, query: EventQuery, place: Place | None, limit: int) -> Statement:
-    """Events by start, then id; the table is clustered in this order."""
+    """Events by start, then id, or the other way round; the table is clustered in this order."""
+    past, direction = ("<", "DESC") if query.latest_first else (">", "ASC")
     by_id = "INDEXED BY events_by_id " if query.event_id is not None else ""
     where, values = "s.project_id = ? AND s.session_id = ?", [project_id, session_id]
     if query.event_id is not None:
@@ -201,10 +211,10 @@ def event_listing(project_id: str, session_id: str, query: EventQuery, place: Pl
     if not query.told:
         where += " AND e.twin_of IS NULL"
     if place is not None:
-        where += " AND (e.start_ns, e.event_id) > (?, ?)"
+        where += f" AND (e.start_ns, e.event_id) {past} (?, ?)"
     return (
         f"{SELECT_EVENT} FROM sessions s CROSS JOIN events e {by_id}ON e.session = s.key "
-        f"WHERE {where} ORDER BY e.start_ns, e.event_id LIMIT ?",
+        f"WHERE {where} ORDER BY e.start_ns {direction}, e.event_id {direction} LIMIT ?",
         [*values, *(place or ()), limit],
     )
 

@@ -366,6 +366,11 @@ class SqliteStore:
                 found.setdefault(session_id, []).append(model)
         return found
 
+    def changes(self, project_id: str, session_ids: Sequence[str]) -> dict[str, int]:
+        """Numbers that are others after each append; see `TellsChanges`."""
+        with self._connections.reading() as db:
+            return dict(db.execute(*queries.changes(project_id, session_ids)).fetchall())
+
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over many sessions, from their rollups; see `Totals`."""
         self._settle(project_id)
