@@ -72,9 +72,10 @@ class Sayings:
     def _calls(self, project_id: str, session_id: str, *, latest_first: bool) -> Iterator[LLMCall]:
         for limit in _LOOKS:
             query = EventQuery(types=("llms",), limit=limit, latest_first=latest_first)
-            for event in self._store.events(project_id, session_id, query):
-                if isinstance(event, LLMCall):
-                    yield event
+            calls = [event for event in self._store.events(project_id, session_id, query) if isinstance(event, LLMCall)]
+            yield from calls
+            if len(calls) < limit:
+                return
 
 
 def _line(turns: Sequence[Turn], role: str) -> str:
