@@ -89,7 +89,8 @@ class Way:
 class Matrix:
     """A client: how to connect to the URL of a server, and its ways. Retries are to be off or quick.
 
-    What `connect` returns is closed after the calls, if it can be.
+    What `connect` returns is closed after the calls, if it can be. `serve` makes the server, where it is not HTTP that
+    the client speaks.
     """
 
     client: str
@@ -97,6 +98,7 @@ class Matrix:
     connect: Callable[[str], Any] | None
     connect_async: Callable[[str], Any] | None
     ways: Sequence[Way]
+    serve: Callable[[], Any] = ModelServer
 
     def cases(self) -> list[Case]:
         """Every way of the installed version, in every mode, with every outcome that there is for it."""
@@ -409,7 +411,7 @@ OUTCOMES = [
 
 def check(case: Case) -> None:
     """The caller sees with us what it sees without us, and there is one event with the right usage and error."""
-    with ModelServer() as server:
+    with case.matrix.serve() as server:
         server.script_always(case.outcome.reply)
         if case.outcome.name in case.way.lacks:
             with pytest.raises((AttributeError, TypeError)):
@@ -441,14 +443,14 @@ def check_events(case: Case, events: Sequence[Event], error: BaseException | Non
     assert all(one.details and one.logs for one in errors)
 
 
-def run(case: Case, server: ModelServer) -> tuple[Any, BaseException | None]:
+def run(case: Case, server: Any) -> tuple[Any, BaseException | None]:
     """What the caller sees, by a client of its own, and the error that ended the call."""
     result = asyncio.run(_run_async(case, server)) if case.mode == "async" else _now(_run_sync(case, server))
     error = result.error if isinstance(result, Raised) else None
     return shown(result.seen if isinstance(result, Raised) else result), error
 
 
-async def _run_sync(case: Case, server: ModelServer) -> Any:
+async def _run_sync(case: Case, server: Any) -> Any:
     assert case.matrix.connect is not None
     async with AsyncExitStack() as stack:
         client = await _entered(stack, case.matrix.connect(server.url), is_async=False)
@@ -463,7 +465,7 @@ async def _run_sync(case: Case, server: ModelServer) -> Any:
             return list(pool.map(lambda _: _now(case.outcome.does(begin)), range(case.outcome.at_once)))
 
 
-async def _run_async(case: Case, server: ModelServer) -> Any:
+async def _run_async(case: Case, server: Any) -> Any:
     assert case.matrix.connect_async is not None
     async with AsyncExitStack() as stack:
         client = await _entered(stack, case.matrix.connect_async(server.url), is_async=True)
@@ -550,4 +552,7 @@ def _inside(value: Any) -> Any:
             return dump(warnings=False)
     if hasattr(value, "__next__") or hasattr(value, "__anext__"):
         return None
+    proto = getattr(value, "proto", value)
+    if hasattr(proto, "SerializeToString"):
+        return str(proto)
     return {name: one for name, one in getattr(value, "__dict__", {}).items() if not name.startswith("_")}

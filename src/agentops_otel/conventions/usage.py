@@ -262,7 +262,7 @@ XAI_CHAT = Shape(
     completion=("completion_tokens",),
     total=("total_tokens",),
     cache_read=("prompt_tokens_details.cached_tokens", "cached_prompt_text_tokens"),
-    image=("prompt_tokens_details.image_tokens",),
+    image=("prompt_tokens_details.image_tokens", "prompt_image_tokens"),
     reasoning=("completion_tokens_details.reasoning_tokens", "reasoning_tokens"),
     thinking="outside",
 )

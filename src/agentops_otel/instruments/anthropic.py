@@ -71,7 +71,7 @@ PROVIDER = Provider(
         for prefix in ("", "Async")
         for method in _METHODS
     ],
-    own_tracer=OwnTracer("anthropic._base_client", "BaseClient._tracer", _has_own_provider),
+    own_tracers=[OwnTracer("anthropic._base_client", "BaseClient._tracer", _has_own_provider)],
     streams_within={
         "MessageStream": "_raw_stream",
         "AsyncMessageStream": "_raw_stream",

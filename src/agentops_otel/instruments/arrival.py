@@ -32,6 +32,7 @@ ROOTS = (
     "azure.ai.inference",
     "voyageai",
     "ibm_watsonx_ai",
+    "xai_sdk",
     "mcp",
     "litellm",
 )

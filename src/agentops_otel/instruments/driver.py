@@ -186,6 +186,23 @@ def silenced(original: property, is_private: Callable[[Any], bool], tower: Tower
     return property(tracer)
 
 
+class Silenced(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """A client's own tracer as a variable of a module, whose spans are none within the calls that are watched.
+
+    They would be current while the caller reads a stream, and what was current before them comes back at its end.
+    """
+
+    def __init__(self, tracer: Any, tower: Tower) -> None:
+        super().__init__(tracer)
+        self._self_tower = tower
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        """As the client's own."""
+        if self._self_tower.is_open and otel_context.get_value(_IN_CALL):
+            return contextlib.nullcontext(INVALID_SPAN)
+        return self.__wrapped__.start_as_current_span(*args, **kwargs)
+
+
 def is_recorded_elsewhere(context: Context) -> bool:
     """Whether a call in this context is recorded by somebody already, or suppressed."""
     if context.keys().isdisjoint(_STOPS):

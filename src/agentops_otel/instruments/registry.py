@@ -15,7 +15,7 @@ import wrapt
 from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
-from agentops_otel.instruments.driver import Tower, collecting, silenced, tower_of, watched
+from agentops_otel.instruments.driver import Silenced, Tower, collecting, silenced, tower_of, watched
 from agentops_otel.instruments.sockets import heard
 from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, Socket, ToolRun
 from agentops_otel.instruments.tools import carried_out
@@ -40,6 +40,7 @@ NAMES = (
     "azure",
     "voyageai",
     "watsonx",
+    "xai",
     "mcp",
     "litellm",
 )
@@ -110,9 +111,13 @@ class Installation:
         """Patch the points of a provider, each as soon as its module is imported."""
         status = ProviderStatus(provider.name, provider.distribution, provider.tested)
         self.status.append(status)
-        points: list[_Patched] = [*provider.points, *provider.tools, *provider.helpers, *provider.sockets]
-        if provider.own_tracer is not None:
-            points.append(provider.own_tracer)
+        points: list[_Patched] = [
+            *provider.points,
+            *provider.tools,
+            *provider.helpers,
+            *provider.sockets,
+            *provider.own_tracers,
+        ]
         for point in points:
             told = PointStatus(point.module, point.path)
             status.points.append(told)
@@ -171,7 +176,8 @@ class Installation:
         if isinstance(point, Socket):
             return heard(original, provider, point, self._tower)
         if isinstance(point, OwnTracer):
-            return silenced(original, point.is_private, self._tower)
+            is_property = isinstance(original, property)
+            return silenced(original, point.is_private, self._tower) if is_property else Silenced(original, self._tower)
         return watched(original, provider, point.operation, self._tower, prepares=point.prepares)
 
 

@@ -156,12 +156,13 @@ class Socket:
 
 @dataclass(frozen=True)
 class OwnTracer:
-    """The property of a client that is its own tracer. It is None while a watched call is made, so that no call has two
-    spans, unless `is_private` says that the client's spans go where the program sent them."""
+    """A client's own tracer, so that no call has two spans. As a property of the client it is None while a watched call
+    is made, unless `is_private` says that the client's spans go where the program sent them; as a variable of a module
+    its spans are then none."""
 
     module: str
     path: str
-    is_private: Callable[[Any], bool]
+    is_private: Callable[[Any], bool] = lambda client: False
 
 
 class ToolOutcome(NamedTuple):
@@ -200,6 +201,6 @@ class Provider:
     sockets: Sequence[Socket] = ()
     origin: Callable[[Any], Origin] = lambda instance: Origin()
     raw: RawResponse | None = None
-    own_tracer: OwnTracer | None = None
+    own_tracers: Sequence[OwnTracer] = ()
     streams_within: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
