@@ -62,6 +62,8 @@ def main() -> None:
                 for width in WIDTHS:
                     watched = Watched(browser, width)
                     watched.open(server.url + path.format(**ids))
+                    if name == "sessions":
+                        watched.page.locator("tbody").get_by_text("Running").first.wait_for()
                     watched.page.screenshot(path=FOLDER / f"{name}-{width}.png")
                     watched.page.close()
             watched = Watched(browser, 1440, color_scheme="dark")
