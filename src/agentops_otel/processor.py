@@ -54,6 +54,10 @@ class SpanOutbox:
         deadline = time.monotonic() + timeout_s
         return self._box.flush(timeout_s) and self._delivered(deadline)
 
+    def taken(self, timeout_s: float) -> bool:
+        """Wait until the exporter has taken what is queued: it is on disk then, or counted. False if not in time."""
+        return self._box.flush(timeout_s)
+
     def close(self, timeout_s: float, disk_s: float = 0.0) -> bool:
         """Export what is queued, then shut the exporter down; False if something was left.
 

@@ -37,7 +37,7 @@ from agentops_otel import context, host, threads
 from agentops_otel._version import __version__
 from agentops_otel.budget import budgets
 from agentops_otel.conventions.markers import ProcessMark
-from agentops_otel.guard import logger, quietly
+from agentops_otel.guard import logger, quietly, warn_once
 from agentops_otel.inheritance import Environment, inherited_session_id
 from agentops_otel.instruments.arrival import Arrival
 from agentops_otel.outbox import Outbox
@@ -68,8 +68,8 @@ OTLP_DELAY_S = 5.0
 JOINED = "added to the host's provider, which exports"
 
 DISK_EXIT_S = 5.0
-"""The end of a program waits this long for its own disk, where the store and the spool are: on a busy machine opening
-them may take a while."""
+"""The end of a program, and whoever asks for a cost, waits this long for its own disk, where the store and the spool
+are: on a busy machine opening them may take a while."""
 
 HOST_DELAY_S = 0.5
 """The host environment takes a tenth of a second; it is gathered this long after the start of a session, on a thread of
@@ -188,7 +188,10 @@ class Runtime:
         return self.processor.force_flush(int(timeout_s * 1000))
 
     def record_of(self, session_id: str) -> records.Session | None:
-        """The session as all its processes recorded it; None without a store."""
+        """The session as all its processes recorded it; None without a store. What is still on its way there is waited
+        for: a busy disk makes no cost wrong."""
+        if self._recorder is not None and not self._recorder.taken(DISK_EXIT_S):
+            warn_once(f"session {session_id}: not all of it was stored in time, and its cost is too low")
         exporter = self._recorder.exporter if self._recorder is not None else None
         read = getattr(exporter, "session", None)
         return read(session_id) if read is not None else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sqlite3
 import threading
 import uuid
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +102,23 @@ def test_an_init_after_the_session_starts_the_next_with_its_options(more: dict[s
         True,
         more.get("max_queue_size", 512),
     )
+
+
+def test_a_busy_disk_makes_no_cost_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the store for longer than a flush waits; the cost is that of all events all the same."""
+    session = init()
+    agentops.record(agentops.LLMEvent(model="m", cost=0.25))
+    assert session.flush()
+    monkeypatch.setattr("agentops_otel.sessions.FLUSH_S", 0.2)
+    monkeypatch.setattr("agentops_otel.runtime.DISK_EXIT_S", 60)
+    holder = sqlite3.connect(home / "agentops.db", isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(1, lambda: holder.execute("COMMIT"))
+    release.start()
+    agentops.record(agentops.LLMEvent(model="m", cost=0.5))
+    assert session.end_session("Success") == "0.750000"
+    release.join()
+    holder.close()
 
 
 @pytest.mark.parametrize("state", ["Failure", "Fail", agentops.EndState.FAIL])
