@@ -1,6 +1,6 @@
 """Anthropic's client: the caller sees what it sees without us, and every call leaves exactly one span.
 
-The client's own spans go to the same provider in all of these tests.
+The client's own spans, which it has since 1.x, go to the same provider in all of these tests.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ WEATHER: dict[str, Any] = {
 }
 
 
+HAS_OWN_SPANS = hasattr(anthropic._base_client.BaseClient, "_tracer")
+HAS_PARSE = hasattr(anthropic.resources.Messages, "parse")
+HAS_TOOL_RUNNER = hasattr(anthropic, "beta_tool")
+
+
 class Forecast(pydantic.BaseModel):
     city: str
 
@@ -49,8 +54,7 @@ class Forecast(pydantic.BaseModel):
 def shown(value: Any) -> Any:
     """A value as the caller sees it, less the ids that differ from request to request."""
     if isinstance(value, pydantic.BaseModel):
-        text = re.sub(r"(msg|toolu)_[0-9a-f]+", r"\1_ID", value.model_dump_json(warnings=False))
-        return type(value).__name__, text
+        return re.sub(r"(msg|toolu)_[0-9a-f]+", r"\1_ID", repr(value))
     if isinstance(value, (list, tuple)):
         return [shown(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else type(value).__name__
@@ -225,7 +229,7 @@ def test_every_way_to_call_is_unchanged_and_is_one_span(way, server: ModelServer
     server.script(REPLY)
     without = shown(way(server.url))
     before = len(spans())
-    assert before == 1, "the client's own span"
+    assert before == int(HAS_OWN_SPANS), "the client's own span"
     installation = install(provider.get_tracer("test"))
     server.script(REPLY)
     try:
@@ -235,6 +239,7 @@ def test_every_way_to_call_is_unchanged_and_is_one_span(way, server: ModelServer
     assert [told(span) for span in spans()[before:]] == [WHOLE]
 
 
+@pytest.mark.skipif(not HAS_PARSE, reason="this version of the client parses no answers")
 def test_parsed_answers_keep_their_type(server, spans, installed, own):
     """Structured output is parsed as without us."""
     server.script(Reply(text='{"city": "Rome"}'))
@@ -315,6 +320,7 @@ def test_counting_tokens_is_no_model_call(server, spans, installed):
     assert spans() == []
 
 
+@pytest.mark.skipif(not HAS_OWN_SPANS, reason="this version of the client has no spans of its own")
 def test_spans_that_the_program_sends_elsewhere_are_left_alone(server, spans, installed):
     """A client with a tracer provider of its own writes there what it always wrote."""
     elsewhere, theirs = InMemorySpanExporter(), TracerProvider()
@@ -328,6 +334,7 @@ def test_spans_that_the_program_sends_elsewhere_are_left_alone(server, spans, in
     ]
 
 
+@pytest.mark.skipif(not HAS_TOOL_RUNNER, reason="this version of the client has no tool runner")
 def test_tool_runner_is_seen_by_its_calls(server, spans, installed):
     """Each request of the loop is one call."""
 

@@ -1,10 +1,11 @@
 """Anthropic: messages and beta messages; sync, async, streamed, parsed, by the stream helper and raw.
 
-The client has spans of its own since 2.x, on by default; for the calls that are watched here they are switched off,
-unless the program gave the client a tracer provider of its own. The tool runner is seen by the calls it makes.
-`count_tokens` is no model call.
+The client has spans of its own since 1.x, on by default; for the calls that are watched here they are switched off,
+unless the program gave the client a tracer provider of its own. Before 1.x its `Stream` takes only its very own
+instances for such. The tool runner is seen by the calls it makes. `count_tokens` is no model call.
 
-Source: anthropic 2.12, resources, lib/streaming and _tracing; `create`, `parse` and `stream` each post by themselves.
+Source: anthropic 0.47 to 2.12, resources, lib/streaming, _streaming.py and _tracing; `create`, `parse` and `stream`
+each post by themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from agentops_otel.conventions.usage import ANTHROPIC
 from agentops_otel.instruments.shapes import anthropic_messages, stainless
-from agentops_otel.instruments.spec import Operation, Origin, OwnTracer, Point, Provider, counted
+from agentops_otel.instruments.spec import Operation, Origin, OwnTracer, Point, Provider, TypeTest, counted
 
 MESSAGES = Operation(
     name="chat",
@@ -64,7 +65,7 @@ _METHODS = ("create", "parse", "stream")
 PROVIDER = Provider(
     name="anthropic",
     distribution="anthropic",
-    tested=">=2.12",
+    tested=">=0.47",
     points=[
         Point(module, f"{prefix}Messages.{method}", MESSAGES, prepares=method == "stream")
         for module in _MODULES
@@ -72,6 +73,10 @@ PROVIDER = Provider(
         for method in _METHODS
     ],
     own_tracers=[OwnTracer("anthropic._base_client", "BaseClient._tracer", _has_own_provider)],
+    type_tests=[
+        TypeTest("anthropic._streaming", f"{meta}.__instancecheck__")
+        for meta in ("_SyncStreamMeta", "_AsyncStreamMeta")
+    ],
     streams_within={
         "MessageStream": "_raw_stream",
         "AsyncMessageStream": "_raw_stream",

@@ -203,6 +203,17 @@ class Silenced(wrapt.ObjectProxy):  # type: ignore[type-arg]
         return self.__wrapped__.start_as_current_span(*args, **kwargs)
 
 
+def seen_through(original: Any, tower: Tower) -> Any:
+    """A metaclass's `__instancecheck__`, to which a watched result is what it watches."""
+
+    def test(wrapped: Callable[..., bool], cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        (instance,) = args
+        return isinstance(instance.__wrapped__, cls) if watchers.is_watched(instance) else wrapped(instance)
+
+    test.tower = tower  # type: ignore[attr-defined]
+    return wrapt.FunctionWrapper(original, test)
+
+
 def is_recorded_elsewhere(context: Context) -> bool:
     """Whether a call in this context is recorded by somebody already, or suppressed."""
     if context.keys().isdisjoint(_STOPS):

@@ -1,6 +1,6 @@
 """Groq: chat completions; sync, async, streamed and raw. The wire is OpenAI's, but streams always tell their usage.
 
-Source: groq 1.7, resources/chat/completions.py and types/chat/chat_completion_chunk.py.
+Source: groq 0.13 to 1.7, resources/chat/completions.py and types/chat/chat_completion_chunk.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GROQ_CHAT = replace(CHAT, fold=_fold)
 PROVIDER = Provider(
     name="groq",
     distribution="groq",
-    tested=">=1.7",
+    tested=">=0.13",
     points=[
         Point("groq.resources.chat.completions", "Completions.create", GROQ_CHAT),
         Point("groq.resources.chat.completions", "AsyncCompletions.create", GROQ_CHAT),

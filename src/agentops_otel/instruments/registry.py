@@ -15,9 +15,9 @@ import wrapt
 from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
-from agentops_otel.instruments.driver import Silenced, Tower, collecting, silenced, tower_of, watched
+from agentops_otel.instruments.driver import Silenced, Tower, collecting, seen_through, silenced, tower_of, watched
 from agentops_otel.instruments.sockets import heard
-from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, Socket, ToolRun
+from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, Socket, ToolRun, TypeTest
 from agentops_otel.instruments.tools import carried_out
 from agentops_otel.privacy import Policy
 
@@ -81,7 +81,7 @@ class ProviderStatus:
         return next((point.reason for point in self.points if point.reason), None)
 
 
-_Patched = Point | ToolRun | Helper | Socket | OwnTracer
+_Patched = Point | ToolRun | Helper | Socket | OwnTracer | TypeTest
 _STATES: tuple[State, ...] = ("active", "skipped", "waiting", "missing")
 
 _NEIGHBOURS = (
@@ -117,6 +117,7 @@ class Installation:
             *provider.helpers,
             *provider.sockets,
             *provider.own_tracers,
+            *provider.type_tests,
         ]
         for point in points:
             told = PointStatus(point.module, point.path)
@@ -178,6 +179,8 @@ class Installation:
         if isinstance(point, OwnTracer):
             is_property = isinstance(original, property)
             return silenced(original, point.is_private, self._tower) if is_property else Silenced(original, self._tower)
+        if isinstance(point, TypeTest):
+            return seen_through(original, self._tower)
         return watched(original, provider, point.operation, self._tower, prepares=point.prepares)
 
 

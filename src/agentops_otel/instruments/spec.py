@@ -165,6 +165,14 @@ class OwnTracer:
     is_private: Callable[[Any], bool] = lambda client: False
 
 
+@dataclass(frozen=True)
+class TypeTest:
+    """The `__instancecheck__` of a metaclass that knows only its very own instances: a watched one is no less one."""
+
+    module: str
+    path: str
+
+
 class ToolOutcome(NamedTuple):
     """What a tool gave, and what it said where it tells of failure in its answer; None where it tells of none."""
 
@@ -202,5 +210,6 @@ class Provider:
     origin: Callable[[Any], Origin] = lambda instance: Origin()
     raw: RawResponse | None = None
     own_tracers: Sequence[OwnTracer] = ()
+    type_tests: Sequence[TypeTest] = ()
     streams_within: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)

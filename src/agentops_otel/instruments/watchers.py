@@ -120,6 +120,11 @@ _BY_METHOD = (
 )
 
 
+def is_watched(value: Any) -> bool:
+    """Whether this is an object of a client, watched."""
+    return issubclass(type(value), _Watched)
+
+
 def watch(kind: str, result: Any, flight: Watching) -> Any:
     """The result, watched; `kind` as `kind_of` told it."""
     return _WATCHERS[kind](result, flight)
