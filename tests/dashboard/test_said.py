@@ -41,7 +41,7 @@ def message(role: str, *texts: str) -> dict[str, object]:
 def said(store: Any, sayings: Sayings, *events: LLMCall | ToolCall, revision: int = 0) -> Said | None:
     """What the session says after these events."""
     store.append("p", [EventFact(event, revision) for event in events])
-    return sayings.of("p", store.sessions("p", SessionQuery()).items).get("s")
+    return sayings.of(store.sessions("p", SessionQuery()).items).get("s")
 
 
 def test_it_is_the_first_prompt_and_the_last_answer(store: Any) -> None:
@@ -93,5 +93,5 @@ def test_few_are_remembered(store: Any) -> None:
     store.append("p", [EventFact(replace(call(1, one, one), session_id=one)) for one in ("a", "b", "c")])
     listed = store.sessions("p", SessionQuery()).items
     for _ in range(2):
-        assert sayings.of("p", listed) == {one: Said(one, one) for one in ("a", "b", "c")}
+        assert sayings.of(listed) == {one: Said(one, one) for one in ("a", "b", "c")}
     assert len(sayings._kept) <= 1

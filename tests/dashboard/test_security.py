@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
 
+from agentops_otel.facts import EventFact
+from agentops_otel.records import LLMCall
+from agentops_otel.store.sqlite import SqliteStore
 from server.running import Answer, Running
 
 from .conftest import PROTOBUF, Recorded, calls
@@ -192,20 +197,46 @@ def test_a_session_of_another_project_is_not_there(keyed: Running) -> None:
     assert keyed.ask("GET", "/sessions/foreign", Cookie=cookie(logged_in(keyed, theirs))).status == 200
 
 
-def test_a_session_under_a_parent_key_can_be_read_and_not_changed(keyed: Running) -> None:
-    """Its client let the parent's project read it: the page is there, without forms that change it."""
-    child, parent = keyed.keys.create_key("child"), keyed.keys.create_key("parent")
-    keyed.ask("POST", "/v1/traces", calls("shared", 1), key=child, Content_Type=PROTOBUF)
-    keyed.keys.share("child", "shared", "parent")
-    pages = [
-        Reading(keyed.ask("GET", "/sessions/shared", Cookie=cookie(logged_in(keyed, key))).body.decode())
-        for key in (child, parent)
-    ]
-    changed = keyed.ask("POST", "/change/tags", b"session=shared&tags=x", Cookie=cookie(logged_in(keyed, parent)))
+@pytest.fixture
+def parent(keyed: Running) -> str:
+    """The cookie of a project with a session of its own, that may read one of the project child."""
+    with closing(SqliteStore(keyed.db)) as store:
+        for project, session_id in (("child", "shared"), ("child", "secret"), ("parent", "own")):
+            call = LLMCall(event_id="c", session_id=session_id, name="chat", init_timestamp=time.time_ns(), model="m")
+            store.append(project, [EventFact(call)])
+        store.share("child", "shared", "parent")
+    return cookie(logged_in(keyed, keyed.keys.create_key("parent")))
 
-    assert ["Tags, delete, compare" in page.words for page in pages] == [True, False]
-    assert [len(page.all("a", "row")) for page in pages] == [1, 1]
-    assert changed.status == 404
+
+def test_a_session_under_a_parent_key_can_be_read_and_not_changed(keyed: Running, parent: str) -> None:
+    """Its client let the parent's project read it: the page is there, without forms that change it."""
+    page = Reading(keyed.ask("GET", "/sessions/shared", Cookie=parent).body.decode())
+    fields = b"session=own&session=shared&tags=x&new_tag=x&sure=yes"
+    changed = [keyed.ask("POST", f"/change/{name}", fields, Cookie=parent) for name in ("tags", "tag", "delete")]
+
+    assert [form.attributes["action"] for form in page.all("form")] == ["/logout", "/compare", "/sessions/shared"]
+    assert len(page.all("a", "row")) == 1
+    assert [answer.status for answer in changed] == [403] * 3
+    assert keyed.ask("GET", "/sessions/own", Cookie=parent).status == 200
+
+
+def test_a_session_under_a_parent_key_is_listed_by_the_parent(keyed: Running, parent: str) -> None:
+    """Among its own ones, with the project it is of; or alone, or left out. The overview adds up its own, says so, and
+    leads to them."""
+
+    def listed(query: str) -> list[str]:
+        page = Reading(keyed.ask("GET", f"/sessions?{query}", Cookie=parent).body.decode())
+        return sorted(str(box.attributes["value"]) for box in page.all("input", "pick"))
+
+    both = keyed.ask("GET", "/sessions", Cookie=parent).body.decode()
+    overview = Reading(keyed.ask("GET", "/overview?since=365d", Cookie=parent).body.decode())
+    leads = [link for link in overview.links() if "until=" in link]
+
+    assert [listed(query) for query in ("", "shared=yes", "shared=no")] == [["own", "shared"], ["shared"], ["own"]]
+    assert both.count("of project child") == 1
+    assert "Sessions of other projects that this one may read are not added up" in overview.words
+    assert leads
+    assert all("shared=no" in link for link in leads)
 
 
 def test_a_long_form_is_refused(keyed: Running) -> None:

@@ -136,6 +136,9 @@ def test_the_project_of_the_parent_key_may_read(keyed: Running) -> None:
     assert created.status == 200
     assert keyed.get(f"/v2/sessions/{session_id}/export", key=parent)["session"]["project_id"] == "child"
     assert keyed.ask("DELETE", f"/v2/sessions/{session_id}", key=parent).status == 404
+    queries = ("", "?shared=true", "?shared=false")
+    listed = [keyed.get(f"/v2/sessions{query}", key=parent)["sessions"] for query in queries]
+    assert [[one["project_id"] for one in page] for page in listed] == [["child"], ["child"], []]
 
 
 def test_keys_are_stored_as_hashes(tmp_path: Path) -> None:

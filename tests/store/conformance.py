@@ -283,6 +283,16 @@ FILTERS |= {
 }
 
 
+def all_pages(store: Store, query: SessionQuery) -> list[Session]:
+    """Every session of a listing, each page asked for with the cursor of the one before."""
+    page = store.sessions("p", query)
+    found = [*page.items]
+    while page.next_cursor is not None:
+        page = store.sessions("p", replace(query, cursor=page.next_cursor))
+        found += page.items
+    return found
+
+
 @pytest.mark.parametrize("name", FILTERS)
 def test_filters(many: Store, name: str) -> None:
     """Each filter keeps what it names, in the order asked for: the newest start first by default, equal ones by id."""
@@ -295,14 +305,76 @@ def test_filters(many: Store, name: str) -> None:
 def test_pages_are_the_listing_cut(many: Store, name: str, limit: int) -> None:
     """Following the cursor of each page gives the same sessions in the same order, none twice."""
     query, expected = FILTERS[name]
-    seen: list[str] = []
-    page = many.sessions("p", replace(query, limit=limit))
-    while True:
-        seen += [session.session_id for session in page.items]
-        if page.next_cursor is None:
-            break
-        page = many.sessions("p", replace(query, limit=limit, cursor=page.next_cursor))
-    assert expected == seen
+    assert expected == [one.session_id for one in all_pages(many, replace(query, limit=limit))]
+
+
+OURS = ("a0", "a2", "b3", "b7")
+"""The sessions of the fleet that are the reader's own in `apart`; the others are shared with it."""
+
+
+@pytest.fixture
+def apart(make: Make) -> Any:
+    """A store with the fleet in two projects, of which the first may read some of the second: all but `own id`."""
+    store = make(clock=lambda: START + 3 * DAY + 1)
+    for fact in fleet():
+        name = fact.session_id if isinstance(fact, SessionFacts) else fact.event.session_id
+        if name not in OURS:
+            store.share("q", name, "p")  # before there is anything of it, and again after that
+        store.append("p" if name in OURS else "q", [fact])
+    store.append("q", [step("secret", "e", START + 7)])
+    store.append("q", [step("a0", "e", START + 7)])
+    store.share("q", "a0", "p")
+    store.share("q", "never came", "p")
+    return store
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+@pytest.mark.parametrize("name", FILTERS)
+def test_sessions_that_are_shared_are_listed_with_the_others(apart: Store, name: str, limit: int) -> None:
+    """In every order and under every filter, where they would stand if they were the reader's own; or alone."""
+    query, expected = FILTERS[name]
+    query = replace(query, limit=limit)
+    both, shared, own = [all_pages(apart, replace(query, shared=shared)) for shared in (None, True, False)]
+    assert expected == [one.session_id for one in both]
+    assert [one for one in both if one.project_id == "q"] == shared
+    assert [one for one in both if one.project_id == "p"] == own
+    assert {one.session_id for one in own} <= set(OURS)
+
+
+def test_a_shared_session_follows_its_start_and_goes_with_its_end(store: Store) -> None:
+    """A start that moves back moves it in the listings of both; one that is deleted is no longer shared."""
+    store.append("q", [step("a", "e", START + 9), step("b", "e", START + 5)])
+    for name in ("a", "b"):
+        store.share("q", name, "p")
+    store.append("q", [SessionFacts("a", start_ns=START + 1)])
+    assert ids(store, SessionQuery(shared=True)) == ["b", "a"]
+    store.delete_session("q", "a")
+    store.append("q", [step("a", "e", START + 9)])
+    assert ids(store, SessionQuery(shared=True)) == ["b"]
+    assert [store.owner_of_shared("p", name) for name in ("a", "b")] == [None, "q"]
+
+
+def test_a_shared_session_has_one_owner(store: Store) -> None:
+    """The first who shares an id; sharing again changes nothing, and who owns one is no reader of it."""
+    for owner in ("q", "r"):
+        store.append(owner, [step("a", "e")])
+        for _ in range(2):
+            store.share(owner, "a", "p")
+    assert [one.project_id for one in store.sessions("p", SessionQuery(shared=None)).items] == ["q"]
+    assert store.sessions("q", SessionQuery(shared=True)).items == []
+
+
+def test_twins_in_a_shared_session_count_once(store: Any) -> None:
+    """Whoever lists it first."""
+    store.share("q", "s", "p")
+    store.append("q", told_twice())
+    assert [one.statistics.llms for one in store.sessions("p", SessionQuery(shared=True)).items] == [1]
+
+
+def test_what_is_shared_is_added_up_where_it_is(apart: Any) -> None:
+    """Sums of the reader are of its own sessions, whatever the query says."""
+    rows = [apart.totals("p", SessionQuery(shared=shared), "end_state") for shared in (None, True, False)]
+    assert [len(OURS)] * 3 == [sum(row.sessions for row in one) for one in rows]
 
 
 def test_listed_sessions_are_the_sessions(store: Store) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentops_otel.facts import Fact
+from agentops_otel.facts import Fact, SessionFacts
 from agentops_otel.fold import Fold
 from agentops_otel.records import Statistics, total
 from agentops_otel.store.base import SESSION_SORTS, EventQuery, SessionQuery
@@ -18,6 +19,7 @@ from agentops_otel.store.memory import MemoryStore
 from agentops_otel.store.sqlite import SqliteStore
 from fold.strategies import facts as any_facts
 from fold.test_laws import NOW, records, text_of
+from store.conformance import all_pages
 
 CHOICES = (
     EventQuery(payloads=False),
@@ -84,6 +86,25 @@ def test_the_store_equals_the_fold(facts: list[Fact], chance: random.Random) -> 
             for choice in CHOICES:
                 chosen = [list(store.events("default", session_id, choice)) for store in (memory, one)]
                 assert list(map(text_of, chosen[0])) == list(map(text_of, chosen[1]))
+
+
+@given(any_facts, st.data())
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+def test_the_pages_of_what_is_shared_are_the_whole(facts: list[Fact], data: st.DataObject) -> None:
+    """Sessions of three projects, any of which the first may read: each of its listings, cut into pages of any length,
+    has every session once, as the fold has it."""
+    memory = MemoryStore(clock=lambda: NOW)
+    query = replace(data.draw(st.sampled_from(QUERIES)), shared=None, limit=data.draw(st.integers(1, 4)))
+    with tempfile.TemporaryDirectory() as folder, opened(folder) as store:
+        for fact in facts:
+            project, is_shared = data.draw(st.sampled_from("pqr")), data.draw(st.booleans())
+            session_id = fact.session_id if isinstance(fact, SessionFacts) else fact.event.session_id
+            for one in (memory, store):
+                one.append(project, [fact])
+                if is_shared and project != "p":
+                    one.share(project, session_id, "p")
+        whole = memory.sessions("p", replace(query, limit=1000)).items
+        assert whole == all_pages(store, query)
 
 
 @given(any_facts)

@@ -29,7 +29,7 @@ from agentops_otel.errors import (
 from agentops_otel.facts import EventFact, ProcessFacts, ProcessKey, SessionFacts
 from agentops_otel.records import EVENT_CLASSES, Action, LLMCall
 from agentops_otel.store.base import SESSION_SORTS, EventQuery, Health, SessionQuery
-from agentops_otel.store.sqlite import SqliteStore, queries, settling
+from agentops_otel.store.sqlite import SqliteStore, queries, sessions, settling
 from agentops_otel.store.sqlite.connections import Connections, _statements, migrations
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, columns_of
 from agentops_otel.store.sqlite.segments import COMPRESS_FROM
@@ -392,6 +392,22 @@ def test_older_sessions_are_sorted_as_newer_ones(store: SqliteStore) -> None:
     assert [tuple(row[1:]) for row in before[:4]] == [(0, 9, 0), (0, 0, 0), (START + 4, 4, 0), (0, 0, 0)]
 
 
+def test_older_shares_are_listed_as_newer_ones(store: SqliteStore) -> None:
+    """The step that lists them finds where their sessions stand; what never came stands at 0."""
+    for session_id in ("s", "never came"):
+        store.share("q", session_id, "p")
+    store.append("q", one_of_everything())
+    select = "SELECT session_id, start_ns FROM shared_sessions ORDER BY 1 DESC"
+    with store._connections.writing() as db:
+        before = db.execute(select).fetchall()
+        db.execute("UPDATE shared_sessions SET start_ns = 7")
+        db.execute(next(one for one in _statements(dict(migrations())[14]) if "UPDATE" in one))
+        assert before == db.execute(select).fetchall()
+    started = store.session("q", "s")
+    assert started is not None
+    assert [tuple(row) for row in before] == [("s", started.init_timestamp), ("never came", 0)]
+
+
 def test_the_steps_are_numbered_without_gaps() -> None:
     """0001, 0002, …: the number is the schema version."""
     assert list(range(1, len(migrations()) + 1)) == [number for number, _ in migrations()]
@@ -482,6 +498,37 @@ def test_every_order_has_an_index(skewed: SqliteStore, name: str, up: bool, plac
     assert index in told
     assert "B-TREE" not in told
     assert (f"{queries.SORTED_BY[query.sort]}{'>' if up else '<'}?" in told) == (place is not None)
+
+
+SHARED = {
+    "by start": (SessionQuery(), "shared_by_start (reader_project_id=?"),
+    "with a tag": (SessionQuery(tag="x", provider="openai"), "shared_by_start (reader_project_id=?"),
+    "by id": (SessionQuery(id_prefix="b"), "PRIMARY KEY (reader_project_id=? AND session_id>?"),
+    "by cost": (SessionQuery(sort="cost"), "shared_by_start (reader_project_id=?"),
+}
+
+
+@pytest.mark.parametrize("place", [None, (START, "a")])
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_sessions_are_found_by_their_reader(
+    skewed: SqliteStore, name: str, place: tuple[int, str] | None
+) -> None:
+    """Newest first they are walked from the cursor on and not sorted; no table is read to its end."""
+    query, index = SHARED[name]
+    told = plan(skewed, *queries.listing("p", replace(query, shared=True), place, 50))
+    assert index in told
+    assert "sqlite_autoindex_sessions_1 (project_id=? AND session_id=?)" in told
+    assert "SCAN" not in told
+    if name in ("by start", "with a tag"):
+        assert "B-TREE" not in told
+        assert ("start_ns<?" in told) == (place is not None)
+
+
+def test_shares_are_followed_by_their_session(skewed: SqliteStore) -> None:
+    """Neither what moves nor what ends a share, nor who asks for what is not settled, reads all shares."""
+    for sql in (sessions._MOVE_SHARED, sessions._DROP_SHARED, queries.OWNERS_UNSETTLED):
+        told = plan(skewed, sql, ["x"] * sql.count("?"))
+        assert "SCAN" not in told.replace("SCAN s USING INDEX sessions_unsettled", "")
 
 
 def test_a_few_sessions_with_a_tag_are_sorted(skewed: SqliteStore) -> None:

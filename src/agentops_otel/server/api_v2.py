@@ -289,7 +289,7 @@ class ApiV2:
             return
         reader = _as_400(lambda: self._gate.by_key(parent))
         if reader.project_id != asked.project_id:
-            self._keys.share(asked.project_id, asked.session_id, reader.project_id)
+            self._store.share(asked.project_id, asked.session_id, reader.project_id)
 
     async def _by_token(self, request: Request, work: Callable[[Asked], Json]) -> Response:
         token = bearer_of(request.headers)

@@ -36,6 +36,8 @@ MOST_MS = 10**15
 
 _TEXT = "Words of prompts, completions, arguments, results or errors; or part of the id, a tag, the reason, an agent."
 
+_SHARED = "Those of other projects that named this one as parent: them alone, or none of them; both if left out."
+
 _PIECE = 128 * 1024
 
 
@@ -119,13 +121,14 @@ class Reads:
         max_duration_ms: Annotated[float | None, Query(ge=0, le=MOST_MS)] = None,
         text: Annotated[str | None, Query(description=_TEXT)] = None,
         id_prefix: str | None = None,
+        shared: Annotated[bool | None, Query(description=_SHARED)] = None,
         sort: Annotated[SessionSort, Query(description="What the largest comes first of.")] = "start",
         ascending: Annotated[bool, Query(description="The smallest first instead.")] = False,
         limit: Annotated[int, Query(ge=1, le=MOST_SESSIONS)] = 50,
         cursor: str | None = None,
     ) -> Response:
-        """Sessions of the project, newest first unless sorted otherwise. Every filter that is given must hold;
-        `next_cursor` asks for more of the same order."""
+        """Sessions that the project may read, newest first unless sorted otherwise. Every filter that is given must
+        hold; `next_cursor` asks for more of the same order."""
         if end_state is not None and end_state not in END_STATE_NAMES:
             raise Refusal(400, f"end_state is {end_state!r}; it is one of {', '.join(END_STATES)}")
         query = SessionQuery(
@@ -146,6 +149,7 @@ class Reads:
             sort=sort,
             ascending=ascending,
             id_prefix=id_prefix or None,
+            shared=shared,
             limit=limit,
             cursor=cursor,
         )
@@ -250,7 +254,7 @@ class Reads:
     def _found(self, request: Request, session_id: str) -> tuple[str, Session]:
         """The session and the project it is in: the caller's, or the one that let the caller's read it."""
         own = self._gate.by_headers(request.headers).project_id
-        for project_id in (own, self._keys.owner_of_shared(own, session_id)):
+        for project_id in (own, self._store.owner_of_shared(own, session_id)):
             session = self._store.session(project_id, session_id) if project_id is not None else None
             if project_id is not None and session is not None:
                 return project_id, session

@@ -48,6 +48,8 @@ class SessionQuery:
     on, both inclusive. `model` and `provider` are those of a model call, `host` is the machine of a process.
     `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case; or the texts of the
     events say it (`words`).
+    `shared` asks for sessions of other projects that this one may read (`Store.share`): for them alone if it is True,
+    for them and its own if None.
     `sort` says by what they are listed: the largest first, or the smallest if `ascending`; equal ones by id, which is
     descending then. What is not known counts as 0; costs are compared as floats. `cursor` is the `next_cursor` of the
     page before, in the same order; it is opaque.
@@ -68,6 +70,7 @@ class SessionQuery:
     max_duration_ns: int | None = None
     text: str | None = None
     id_prefix: str | None = None
+    shared: bool | None = False
     sort: SessionSort = "start"
     ascending: bool = False
     limit: int = 50
@@ -141,6 +144,11 @@ def sort_value(session: Session, sort: SessionSort) -> int | float:
         return statistics.errors
     times = {"start": session.init_timestamp, "end": session.end_timestamp, "duration": session.duration_ns}
     return times[sort] or 0
+
+
+def listed_by(session: Session, sort: SessionSort) -> tuple[int | float, str]:
+    """What puts sessions into the order of a listing; for an ascending one into its reverse."""
+    return -sort_value(session, sort), session.session_id
 
 
 def is_after(session: Session, query: SessionQuery, place: Place) -> bool:
@@ -240,7 +248,8 @@ class Totals(Protocol):
     """A store that can add up many sessions."""
 
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
-        """Sums over every session the query selects (its limit and cursor are not used), by key, ascending."""
+        """Sums over every session of the project that the query selects, by key, ascending. `limit` and `cursor` are
+        not used, nor is `shared`: a session is added up where it is."""
         ...
 
 
@@ -337,6 +346,15 @@ class Store(Protocol):
 
     def delete_sessions(self, project_id: str, session_ids: Sequence[str]) -> int:
         """Remove sessions, each as `delete_session` does and on its own; how many of them there were."""
+        ...
+
+    def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
+        """Let a second project read a session, which may come later; until it is deleted. Idempotent. Of several
+        owners of one id the first stays, and a session of the reader's own goes before it."""
+        ...
+
+    def owner_of_shared(self, reader_project_id: str, session_id: str) -> str | None:
+        """The project of a session that this second project may read."""
         ...
 
     def projects(self) -> Sequence[str]:

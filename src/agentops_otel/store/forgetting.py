@@ -27,7 +27,7 @@ class Forgetting:
     span_logs: ForgetsTraces
 
     def forget(self, project_id: str, session_ids: Sequence[str]) -> int:
-        """Remove sessions: their records and events, what clients printed in them, who else may read them, the log
+        """Remove sessions: their records and events, who else may read them, what clients printed in them, the log
         records of their traces. How many of them there were."""
         traces = {trace for session_id in session_ids for trace in self._traces(project_id, session_id)}
         deleted = self.store.delete_sessions(project_id, session_ids)

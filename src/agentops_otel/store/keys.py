@@ -53,14 +53,6 @@ class Keys(Protocol):
         """The secrets of tokens, newest first: the first signs, all are believed. Never empty."""
         ...
 
-    def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
-        """Let a second project read a session."""
-        ...
-
-    def owner_of_shared(self, reader_project_id: str, session_id: str) -> str | None:
-        """The project of a session that a second project may read."""
-        ...
-
     def append_log(self, project_id: str, session_id: str, text: str) -> None:
         """Keep what a client printed in a session."""
         ...

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from agentops_otel.facts import EventFact, Fact
 from agentops_otel.fold import Fold, Liveness, unknown_liveness
@@ -22,10 +23,10 @@ from agentops_otel.store.base import (
     chosen,
     cursor_of,
     is_after,
+    listed_by,
     model_of,
     place_of,
     selects,
-    sort_value,
     without_host_env,
 )
 from agentops_otel.store.words import phrases_of, tells
@@ -36,6 +37,7 @@ class MemoryStore:
 
     def __init__(self, *, liveness: Liveness = unknown_liveness, clock: Callable[[], int] = time.time_ns) -> None:
         self._folds: dict[str, Fold] = {}
+        self._owners: dict[tuple[str, str], str] = {}
         self._lock = threading.RLock()
         self._liveness = liveness
         self._clock = clock
@@ -75,11 +77,24 @@ class MemoryStore:
     def delete_session(self, project_id: str, session_id: str) -> bool:
         """Remove a session; False if there was none."""
         with self._lock:
-            return self._fold(project_id).forget(session_id)
+            there = self._fold(project_id).forget(session_id)
+            gone = [one for one, owner in self._owners.items() if (owner, one[1]) == (project_id, session_id)]
+            for one in gone if there else ():
+                del self._owners[one]
+            return there
 
     def delete_sessions(self, project_id: str, session_ids: Sequence[str]) -> int:
         """Remove sessions; how many of them there were."""
         return sum(self.delete_session(project_id, session_id) for session_id in dict.fromkeys(session_ids))
+
+    def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
+        """Let a second project read a session; see `Store.share`."""
+        with self._lock:
+            self._owners.setdefault((reader_project_id, session_id), project_id)
+
+    def owner_of_shared(self, reader_project_id: str, session_id: str) -> str | None:
+        """The project of a session that this second project may read."""
+        return self._owners.get((reader_project_id, session_id))
 
     def projects(self) -> list[str]:
         """Every project that has a session, by name."""
@@ -133,7 +148,7 @@ class MemoryStore:
     def totals(self, project_id: str, query: SessionQuery, by: TotalsBy) -> Sequence[TotalsRow]:
         """Sums over every session the query selects."""
         groups: dict[str, list[Statistics]] = {}
-        for session in self._selected(project_id, query):
+        for session in self._selected(project_id, replace(query, shared=False)):
             if by == "model":
                 for model, statistics in self._by_model(project_id, session.session_id).items():
                     groups.setdefault(model, []).append(statistics)
@@ -149,14 +164,24 @@ class MemoryStore:
 
     def _selected(self, project_id: str, query: SessionQuery) -> list[Session]:
         with self._lock:
-            found = [self.session(project_id, session_id) for session_id in self._fold(project_id).session_ids()]
+            found = [self.session(*one) for one in self._readable(project_id, query.shared)]
             chosen = [
                 one
                 for one in found
                 if one and selects(query, one, is_told=self._is_told(one, query.text)) and self._has_called(one, query)
             ]
-        chosen.sort(key=lambda one: (-sort_value(one, query.sort), one.session_id), reverse=query.ascending)
+        chosen.sort(key=lambda one: listed_by(one, query.sort), reverse=query.ascending)
         return chosen
+
+    def _readable(self, project_id: str, shared: bool | None) -> list[tuple[str, str]]:
+        """Projects and ids of the sessions that a project may read: its own, those of others, or both."""
+        own = self._fold(project_id).session_ids()
+        foreign = [
+            (owner, one)
+            for (reader, one), owner in self._owners.items()
+            if reader == project_id and one not in own and one in self._fold(owner).session_ids()
+        ]
+        return [*((project_id, one) for one in own if not shared), *(foreign if shared is not False else ())]
 
     def _is_told(self, session: Session, text: str | None) -> bool:
         return text is not None and tells(self._fold(session.project_id).told(session.session_id), phrases_of(text))

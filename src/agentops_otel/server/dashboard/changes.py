@@ -86,8 +86,14 @@ class Changes:
         return page(asked)
 
     def _picked(self, project_id: str, fields: Fields) -> list[str]:
-        """The sessions of a form that are there."""
-        return [one for one in fields.get("session", []) if self._store.session(project_id, one) is not None]
+        """The sessions of a form that are there. Raises Refusal 403 where one is another project's."""
+        asked = fields.get("session", [])
+        found = [one for one in asked if self._store.session(project_id, one) is not None]
+        for one in asked:
+            owner = None if one in found else self._store.owner_of_shared(project_id, one)
+            if owner is not None:
+                raise Refusal(403, f"Session {one} is of project {owner}; only that may change it.", "not_yours")
+        return found
 
 
 def _tags(written: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ LABELS = {
     "max_duration": "Duration to",
     "errors": "Errors",
     "id": "Id begins with",
+    "shared": "Of other projects",
 }
 """Every filter, by its name in the URL."""
 
@@ -84,6 +85,7 @@ class Filters:
     def query(self, now_ns: int, limit: int, cursor: str | None = None) -> SessionQuery:
         """The query of the store. Raises InvalidValueError, naming value and remedy."""
         state, errors = self._choice("state", STATES), self._choice("errors", ("yes", "no"))
+        shared = self._choice("shared", ("yes", "no"))
         ended = state not in (None, "running")
         return SessionQuery(
             tag=self.values.get("tag"),
@@ -98,6 +100,7 @@ class Filters:
             min_cost=self._dollars("min_cost"),
             max_cost=self._dollars("max_cost"),
             id_prefix=self.values.get("id"),
+            shared=None if shared is None else shared == "yes",
             text=self.values.get("text"),
             min_duration_ns=self._duration("min_duration"),
             max_duration_ns=self._duration("max_duration"),

@@ -76,11 +76,13 @@ def query_of(span: str, now_ns: int) -> OverviewQuery:
 
 
 class OverviewPage:
-    """The answer of a store, as tiles, charts and rankings."""
+    """The answer of a store, as tiles, charts and rankings. `foreign`: the list has sessions of other projects, too,
+    which are not added up, and to which no mark leads."""
 
-    def __init__(self, overview: Overview, query: OverviewQuery) -> None:
+    def __init__(self, overview: Overview, query: OverviewQuery, *, foreign: bool = False) -> None:
         self._overview = overview
         self._query = query
+        self._only: dict[str, str] = {"shared": "no"} if foreign else {}
         self._steps = [self._label(step) for step in range(query.steps)]
 
     @property
@@ -207,7 +209,7 @@ class OverviewPage:
         if step is not None:
             since += step * self._query.step_ns
             until = min(until, since + self._query.step_ns)
-        return sessions_url(since=_moment(since), until=_moment(until), **filters)
+        return sessions_url(since=_moment(since), until=_moment(until), **filters, **self._only)
 
     def _label(self, step: int) -> str:
         said = iso8601(self._query.since_ns + step * self._query.step_ns)

@@ -25,14 +25,14 @@ from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log
 from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, query_of, span_of
 from agentops_otel.server.dashboard.pages import HEADERS, html, live, page, refused
 from agentops_otel.server.dashboard.recent import Recent
-from agentops_otel.server.dashboard.said import Sayings
+from agentops_otel.server.dashboard.said import Sayings, by_project
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
 from agentops_otel.server.dashboard.waterfall_page import Remembered
 from agentops_otel.server.kept import Kept
 from agentops_otel.server.options import ServerOptions
 from agentops_otel.server.refusals import Refusal
-from agentops_otel.store.base import Store
+from agentops_otel.store.base import SessionQuery, Store
 from agentops_otel.store.forgetting import Forgetting
 from agentops_otel.store.overview import Overview
 from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_change, sum_text
@@ -114,8 +114,9 @@ class Dashboard:
         rows = html(
             "sessions_live.html",
             sessions=sessions,
-            said=self._sayings.of(caller.project_id, sessions) if "said" in filters.columns else {},
-            models=self._models(caller.project_id, [session.session_id for session in sessions]),
+            said=self._sayings.of(sessions) if "said" in filters.columns else {},
+            models=self._models(sessions),
+            project_id=caller.project_id,
             filters=filters,
             columns=COLUMNS,
             next_url=filters.url(cursor=more) if more else None,
@@ -140,10 +141,13 @@ class Dashboard:
             )
         )
 
-    def _models(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def _models(self, sessions: Sequence[Session]) -> Mapping[str, Sequence[str]]:
         """The models of each session, where the store can tell."""
         models = getattr(self._store, "models", None)
-        return models(project_id, session_ids) if models is not None and session_ids else {}
+        if models is None:
+            return {}
+        told = [models(project_id, ids) for project_id, ids in by_project(sessions).items()]
+        return {session_id: called for one in told for session_id, called in one.items()}
 
     # --- overview ------------------------------------------------------------------------------------------------
 
@@ -151,11 +155,13 @@ class Dashboard:
         """All sessions of a span of time (`since=`) as tiles, charts and rankings."""
         caller, span = caller_of(request, self._gate), span_of(request.query_params.get("since"))
         query = query_of(span, self._clock())
+        foreign = bool(self._store.sessions(caller.project_id, SessionQuery(shared=True, limit=1)).items)
         find = partial(self._store.overview, caller.project_id, query)  # type: ignore[attr-defined]
         return page(
             html(
                 "overview.html",
-                overview=OverviewPage(self._recent.get((caller.project_id, span), find), query),
+                overview=OverviewPage(self._recent.get((caller.project_id, span), find), query, foreign=foreign),
+                foreign=foreign,
                 span=span,
                 spans={name: label for name, (label, _, _) in SPANS.items()},
                 open=self._gate.is_open,
@@ -200,7 +206,7 @@ class Dashboard:
     def _readable(self, caller: Caller, session_id: str) -> Session | None:
         """A session of the caller's project, or one that its client let this project read by a parent key."""
         session = self._store.session(caller.project_id, session_id)
-        owner = None if session is not None else self._keys.owner_of_shared(caller.project_id, session_id)
+        owner = None if session is not None else self._store.owner_of_shared(caller.project_id, session_id)
         return self._store.session(owner, session_id) if owner is not None else session
 
     def compare(self, request: Request) -> Response:

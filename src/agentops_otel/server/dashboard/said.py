@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agentops_otel.records import LLMCall, Session
@@ -15,6 +15,14 @@ LENGTH = 200
 
 _LOOKS = (1, 8)
 """So many calls are read for a text, then so many: an answer may be nothing but the use of a tool."""
+
+
+def by_project(sessions: Iterable[Session]) -> Mapping[str, list[str]]:
+    """The ids of sessions by their project."""
+    found: dict[str, list[str]] = {}
+    for session in sessions:
+        found.setdefault(session.project_id, []).append(session.session_id)
+    return found
 
 
 class Said(NamedTuple):
@@ -33,11 +41,13 @@ class Sayings:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], tuple[int, Said]] = {}
 
-    def of(self, project_id: str, sessions: Sequence[Session]) -> Mapping[str, Said]:
+    def of(self, sessions: Sequence[Session]) -> Mapping[str, Said]:
         """By session, for those that called a model."""
-        called = [session.session_id for session in sessions if session.statistics.llms]
-        changes = self._changes(project_id, called)
-        return {one: self._said(project_id, one, changes.get(one)) for one in called}
+        found: dict[str, Said] = {}
+        for project_id, called in by_project(one for one in sessions if one.statistics.llms).items():
+            changes = self._changes(project_id, called)
+            found.update((one, self._said(project_id, one, changes.get(one))) for one in called)
+        return found
 
     def _changes(self, project_id: str, session_ids: Sequence[str]) -> Mapping[str, int]:
         """Where the store can tell; what cannot be told apart is read again."""

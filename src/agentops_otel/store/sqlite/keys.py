@@ -122,22 +122,6 @@ class SqliteKeys:
         with self._connections.reading() as db:
             return [row[0] for row in db.execute("SELECT secret FROM secrets ORDER BY created_ns DESC")]
 
-    # --- sessions two projects read ------------------------------------------------------------------------------
-
-    def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
-        """Let a second project read a session. Idempotent; the first owner stays."""
-        with self._connections.writing() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO shared_sessions VALUES (?, ?, ?)", (reader_project_id, session_id, project_id)
-            )
-
-    def owner_of_shared(self, reader_project_id: str, session_id: str) -> str | None:
-        """The project of a session that this second project may read."""
-        sql = "SELECT project_id FROM shared_sessions WHERE reader_project_id = ? AND session_id = ?"
-        with self._connections.reading() as db:
-            row = db.execute(sql, (reader_project_id, session_id)).fetchone()
-        return row[0] if row else None
-
     # --- logs ----------------------------------------------------------------------------------------------------
 
     def append_log(self, project_id: str, session_id: str, text: str) -> None:
@@ -184,10 +168,9 @@ class SqliteKeys:
     # --- the end of a session ------------------------------------------------------------------------------------
 
     def forget_session(self, project_id: str, session_id: str) -> None:
-        """Remove what is kept here of a session: its log and who else may read it."""
+        """Remove what is kept here of a session: its log."""
         with self._connections.writing() as db:
-            for table in ("session_logs", "shared_sessions"):
-                db.execute(f"DELETE FROM {table} WHERE project_id = ? AND session_id = ?", (project_id, session_id))
+            db.execute("DELETE FROM session_logs WHERE project_id = ? AND session_id = ?", (project_id, session_id))
 
 
 def _hash(key: str) -> bytes:

@@ -64,6 +64,11 @@ _GROUPS = (
     *(_Group("provider", "p", True), _Group("host", "h", False)),
 )
 
+_NOT_OWN = (
+    "NOT EXISTS (SELECT 1 FROM sessions o WHERE o.project_id = r.reader_project_id AND o.session_id = r.session_id)"
+)
+"""Whether the reader of a shared session has none with its id."""
+
 FEW = 2000
 """So many sessions are sorted rather than that all are walked in the order asked for."""
 
@@ -77,8 +82,9 @@ def listing(
     few: bool = False,
     telling: str | None = None,
 ) -> Statement:
-    """Sessions that the query may select, in its order; `base.selects` decides exactly. `few`: there are not many with
-    its tag, model, provider or host. `telling` is a JSON list of the keys of those whose events say its text."""
+    """Sessions of the project that the query may select, in its order, or, for `query.shared`, those of other projects
+    that it may read; `base.selects` decides exactly. Their project comes last. `few`: there are not many with its tag,
+    model, provider or host. `telling` is a JSON list of the keys of those whose events say its text."""
     source, at = _source(query, few)
     where, values = _where(project_id, query, few)
     if query.text is not None and telling is not None and _is_plain(query.text):
@@ -91,7 +97,8 @@ def listing(
         where += f" AND {by} {past}= ? AND ({by} {past} ? OR {at}.session_id {after} ?)"
         values += [place[0], *place]
     return (
-        f"{sessions.SELECT} FROM {source} WHERE {where} ORDER BY {by} {direction}, {at}.session_id {opposite} LIMIT ?",
+        f"{sessions.SELECT}, s.project_id FROM {source} WHERE {where} "
+        f"ORDER BY {by} {direction}, {at}.session_id {opposite} LIMIT ?",
         [*values, limit],
     )
 
@@ -120,6 +127,10 @@ def count_of_group(project_id: str, query: SessionQuery) -> Statement | None:
 
 def _source(query: SessionQuery, few: bool) -> tuple[str, str]:
     """What to walk, and the name of the table in it whose start and id give the order."""
+    if query.shared:
+        index = "sqlite_autoindex_shared_sessions_1" if query.id_prefix else "shared_by_start"
+        same = "s.project_id = r.project_id AND s.session_id = r.session_id"
+        return f"shared_sessions r INDEXED BY {index} CROSS JOIN sessions s ON {same}", "r"
     if query.id_prefix:
         return "sessions s INDEXED BY sqlite_autoindex_sessions_1", "s"
     if query.sort != "start" and not few:
@@ -143,13 +154,16 @@ def _where(project_id: str, query: SessionQuery, few: bool = True) -> Statement:
 
 def _conditions(project_id: str, query: SessionQuery, few: bool) -> Iterator[tuple[str, tuple[Any, ...]]]:
     _, at = _source(query, few)
-    yield f"{at}.project_id = ?", (project_id,)
+    if query.shared:
+        yield f"r.reader_project_id = ? AND {_NOT_OWN}", (project_id,)
+    else:
+        yield f"{at}.project_id = ?", (project_id,)
     if query.since_ns is not None:
         yield f"{at}.start_ns >= ?", (query.since_ns,)
     if query.until_ns is not None:
         yield f"{at}.start_ns < ?", (query.until_ns,)
     if query.id_prefix:
-        yield "s.session_id >= ? AND s.session_id < ?", (query.id_prefix, query.id_prefix + _AFTER_ANY_TEXT)
+        yield f"{at}.session_id >= ? AND {at}.session_id < ?", (query.id_prefix, query.id_prefix + _AFTER_ANY_TEXT)
     for group in _GROUPS:
         if (value := getattr(query, group.filter)) is not None:
             yield f"{at}.{group.filter} = ?" if at == group.name else group.has, (value,)
@@ -237,6 +251,12 @@ LEFT_OUT = (
 UNSETTLED = "FROM sessions s INDEXED BY sessions_unsettled WHERE s.twins < 0"
 """The sessions that may have twins nobody has looked for."""
 
+OWNERS_UNSETTLED = (
+    f"SELECT DISTINCT s.project_id {UNSETTLED} AND EXISTS (SELECT 1 FROM shared_sessions r "
+    "WHERE r.reader_project_id = ? AND r.session_id = s.session_id AND r.project_id = s.project_id)"
+)
+"""The projects of such sessions that another project may read."""
+
 PROJECTS = (
     "WITH RECURSIVE found(id) AS (SELECT min(project_id) FROM sessions UNION ALL "
     "SELECT (SELECT min(project_id) FROM sessions WHERE project_id > id) FROM found WHERE id IS NOT NULL) "
@@ -263,7 +283,7 @@ _MODEL_SUMS = ", ".join(f"sum(n.{name})" for name in MODEL_COUNTS) + ", sum(n.ll
 
 def totals(project_id: str, query: SessionQuery, by: TotalsBy, keys: str | None) -> Statement:
     """Sums over sessions by key. `keys` is a JSON list of row keys that stands for a filter SQL cannot decide."""
-    query = replace(query, sort="start")
+    query = replace(query, sort="start", shared=False)
     source, _ = _source(query, few=True)
     where, values = _where(project_id, query)
     if keys is not None:

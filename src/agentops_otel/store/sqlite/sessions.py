@@ -187,7 +187,7 @@ _LISTED: tuple[tuple[str, Callable[[SessionFacts], Sequence[str]]], ...] = (("ta
 
 
 def put_listed(db: sqlite3.Connection, project_id: str, before: Known, after: Known) -> None:
-    """Bring the listings by tag and by host from what the facts said to what they say."""
+    """Bring the listings by tag, by host and of who else may read it from what the facts said to what they say."""
     for column, said in _LISTED:
         if (said(before.facts), before.place) != (said(after.facts), after.place):
             _drop_from(db, project_id, before, column, said(before.facts))
@@ -196,12 +196,15 @@ def put_listed(db: sqlite3.Connection, project_id: str, before: Known, after: Kn
                 "VALUES (?, ?, ?, ?, ?)",
                 [(project_id, one, *after.place, after.key) for one in said(after.facts)],
             )
+    if before.place != after.place:
+        db.execute(_MOVE_SHARED, (after.place[0], project_id, after.facts.session_id))
 
 
 def drop_listed(db: sqlite3.Connection, project_id: str, known: Known) -> None:
-    """Take a session out of the listings by tag and by host."""
+    """Take a session out of the listings by tag and by host, and of who else may read it."""
     for column, said in _LISTED:
         _drop_from(db, project_id, known, column, said(known.facts))
+    db.execute(_DROP_SHARED, (project_id, known.facts.session_id))
 
 
 def _drop_from(db: sqlite3.Connection, project_id: str, known: Known, column: str, values: Sequence[str]) -> None:
@@ -246,6 +249,14 @@ def move_sums(db: sqlite3.Connection, known: Known) -> None:
         db.execute(f"UPDATE {table} SET start_ns = ? WHERE session = ?", (known.place[0], known.key))
 
 
+SHARE = (
+    "INSERT OR IGNORE INTO shared_sessions (project_id, session_id, reader_project_id, start_ns) SELECT ?1, ?2, ?3, "
+    "coalesce((SELECT start_ns FROM sessions WHERE project_id = ?1 AND session_id = ?2), 0)"
+)
+OWNER_OF_SHARED = "SELECT project_id FROM shared_sessions WHERE reader_project_id = ? AND session_id = ?"
+_OF_SHARED = "shared_sessions INDEXED BY shared_by_session"
+_MOVE_SHARED = f"UPDATE {_OF_SHARED} SET start_ns = ? WHERE project_id = ? AND session_id = ?"
+_DROP_SHARED = f"DELETE FROM {_OF_SHARED} WHERE project_id = ? AND session_id = ?"
 _INSERT_MODEL = (
     f"INSERT OR REPLACE INTO session_models (session, model, project_id, start_ns, session_id, "
     f"{', '.join(MODEL_COUNTS)}, cost) VALUES ({marks(len(MODEL_COUNTS) + 6)})"

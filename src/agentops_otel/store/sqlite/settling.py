@@ -14,7 +14,7 @@ from agentops_otel.dedupe import may_repeat, told_once, twins, view_of
 from agentops_otel.records import Event, Statistics
 from agentops_otel.store.sqlite import sessions
 from agentops_otel.store.sqlite.appending import sums_of
-from agentops_otel.store.sqlite.queries import UNSETTLED
+from agentops_otel.store.sqlite.queries import OWNERS_UNSETTLED, UNSETTLED
 from agentops_otel.store.sqlite.rows import ALL_COLUMNS, judged_of
 from agentops_otel.store.sqlite.sessions import Known, Sums
 
@@ -122,6 +122,11 @@ def count_unsettled(db: sqlite3.Connection, project_id: str | None) -> int:
     """How many sessions are not settled; of every project for None."""
     where, values = _of(project_id)
     return int(db.execute(f"SELECT count(*) {where}", values).fetchone()[0])
+
+
+def owners_unsettled(db: sqlite3.Connection, reader_project_id: str) -> list[str]:
+    """The projects of the sessions that this one may read and that are not settled."""
+    return [row[0] for row in db.execute(OWNERS_UNSETTLED, (reader_project_id,))]
 
 
 def _of(project_id: str | None) -> tuple[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import sqlite3
@@ -30,6 +31,7 @@ from agentops_otel.store.base import (
     TotalsRow,
     chosen,
     cursor_of,
+    listed_by,
     place_of,
     selects,
     sort_value,
@@ -192,7 +194,18 @@ class SqliteStore:
         """Close every connection. Idempotent; any other call afterwards raises StoreError."""
         self._connections.close()
 
+    def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
+        """Let a second project read a session; see `Store.share`."""
+        with self._connections.writing() as db:
+            db.execute(sessions.SHARE, (project_id, session_id, reader_project_id))
+
     # --- reading -------------------------------------------------------------------------------------------------
+
+    def owner_of_shared(self, reader_project_id: str, session_id: str) -> str | None:
+        """The project of a session that this second project may read."""
+        with self._connections.reading() as db:
+            row = db.execute(sessions.OWNER_OF_SHARED, (reader_project_id, session_id)).fetchone()
+        return row[0] if row else None
 
     def session(self, project_id: str, session_id: str) -> Session | None:
         """One session with its statistics and host environments, None if there is none."""
@@ -238,6 +251,13 @@ class SqliteStore:
                 return settling.write(db, project_id, now, found)
         return known._replace(statistics=found.whole)
 
+    def _settle_shared(self, project_id: str) -> None:
+        """Settle the projects whose sessions this one may read."""
+        with self._connections.reading() as db:
+            owners = settling.owners_unsettled(db, project_id)
+        for owner in owners:
+            self._settle(owner)
+
     def _settle(self, project_id: str | None) -> None:
         """Settle every session of a project, or of all, a few in each transaction so that writers can go on.
 
@@ -262,20 +282,30 @@ class SqliteStore:
         return session_record(project_id, known.facts, known.statistics, now_ns, self._liveness)
 
     def _listed(self, project_id: str, query: SessionQuery) -> Iterator[tuple[Known, Session]]:
-        """Every session after the query's cursor that passes its filters, read in growing pages."""
+        """Every session after the query's cursor that passes its filters: of the project, of others, or both as one."""
+        if not query.shared:
+            self._settle(project_id)
+        if query.shared is not False:
+            self._settle_shared(project_id)
+        if query.shared is not None:
+            return self._walked(project_id, query)
+        own, shared = (self._walked(project_id, replace(query, shared=one)) for one in (False, True))
+        return heapq.merge(own, shared, key=lambda one: listed_by(one[1], query.sort), reverse=query.ascending)
+
+    def _walked(self, project_id: str, query: SessionQuery) -> Iterator[tuple[Known, Session]]:
+        """The same of one of both, read in growing pages."""
         place = place_of(query.cursor, query.sort) if query.cursor else None
         size, now_ns = query.limit + 1, self._clock()
-        self._settle(project_id)
         few, telling = self._has_few(project_id, query), self._telling(query.text)
         keys = None if query.text is None else json.dumps(list(telling))
         while True:
             with self._connections.reading() as db:
                 rows = db.execute(*queries.listing(project_id, query, place, size, few=few, telling=keys)).fetchall()
-            found = [sessions.session_of(row) for row in rows]
+            found = [sessions.session_of(row[:-1]) for row in rows]
             if query.running:
                 self._put_stopped(found, now_ns)
-            for known in found:
-                session = self._record(project_id, known, now_ns)
+            for known, row in zip(found, rows, strict=True):
+                session = self._record(row[-1], known, now_ns)
                 if selects(query, session, is_told=known.key in telling):
                     yield known, session
             if len(rows) < size:
@@ -298,7 +328,7 @@ class SqliteStore:
 
     def _has_few(self, project_id: str, query: SessionQuery) -> bool:
         """Whether few sessions have the first value that the query asks for, where that decides how to sort."""
-        counting = None if query.sort == "start" else queries.count_of_group(project_id, query)
+        counting = None if query.sort == "start" or query.shared else queries.count_of_group(project_id, query)
         if counting is None:
             return False
         with self._connections.reading() as db:
@@ -376,7 +406,8 @@ class SqliteStore:
         self._settle(project_id)
         keys = None
         if any(getattr(query, name) is not None for name in queries.DECIDED_BY_RECORD):
-            keys = json.dumps([known.key for known, _ in self._listed(project_id, replace(query, cursor=None))])
+            everything = replace(query, cursor=None, shared=False)
+            keys = json.dumps([known.key for known, _ in self._listed(project_id, everything)])
         with self._connections.reading() as db:
             db.create_aggregate("exact_sum", 1, queries.ExactSum)  # type: ignore[arg-type]  # finalize may not be None
             rows = db.execute(*queries.totals(project_id, query, by, keys)).fetchall()
