@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,3 +62,7 @@ class Watched:
         """Go there, and wait until the page is whole."""
         self.page.goto(url)
         return self.page
+
+
+Open = Callable[..., Watched]
+"""What the fixture `tab` is: it takes a URL, and what a tab is made with."""

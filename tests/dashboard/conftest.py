@@ -17,6 +17,7 @@ from agentops_otel.otlp import encode_traces
 from agentops_otel.spans import FlatSpan
 from server.running import Running
 
+from .browser import Open, Watched, chromium, require_chromium
 from .reading import Reading
 
 RECORDING = Path(__file__).with_name("recording.py")
@@ -121,3 +122,30 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """An empty store, for this test alone."""
     with Running(tmp_path_factory.mktemp("nothing")) as running:
         yield Recorded(running, {})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of a file."""
+    require_chromium()
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Open]:
+    """Opens tabs; when the test is over none may have complained or asked another host."""
+    tabs: list[tuple[Watched, str]] = []
+
+    def open_tab(url: str, **options: Any) -> Watched:
+        watched = Watched(browser, **options)
+        tabs.append((watched, url))
+        watched.open(url)
+        return watched
+
+    yield open_tab
+    for watched, url in tabs:
+        watched.page.close()
+        host = "/".join(url.split("/")[:3])
+        assert watched.complaints == []
+        assert [asked for asked in watched.asked if not asked.startswith(f"{host}/")] == []

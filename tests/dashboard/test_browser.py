@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,38 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from .browser import WIDTHS, Watched, address, chromium, require_chromium
+from .browser import WIDTHS, Open, address
 from .conftest import PROTOBUF, RECORDING, Recorded, at_times, calls, environment
 
 pytestmark = pytest.mark.browser
-
-Open = Callable[..., Watched]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Open]:
-    """Opens tabs; when the test is over none may have complained or asked another host."""
-    tabs: list[tuple[Watched, str]] = []
-
-    def open_tab(url: str, **options: Any) -> Watched:
-        watched = Watched(browser, **options)
-        tabs.append((watched, url))
-        watched.open(url)
-        return watched
-
-    yield open_tab
-    for watched, url in tabs:
-        watched.page.close()
-        host = "/".join(url.split("/")[:3])
-        assert watched.complaints == []
-        assert [asked for asked in watched.asked if not asked.startswith(f"{host}/")] == []
 
 
 class Program:

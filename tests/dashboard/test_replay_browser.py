@@ -16,7 +16,7 @@ from agentops_otel.facts import SessionFacts, Stamp
 from agentops_otel.store.sqlite import SqliteStore
 from server.running import Running
 
-from .browser import WIDTHS, Watched, address, chromium, require_chromium
+from .browser import WIDTHS, Watched, address
 from .conftest import Recorded
 from .test_browser import CONTRASTS
 from .test_replay import many, timed
@@ -26,13 +26,6 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
 
 FILM_S = 60
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as running:
-        yield running
 
 
 class Films(BaseHTTPRequestHandler):

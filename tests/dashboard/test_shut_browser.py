@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from .browser import Watched, address, chromium, require_chromium
+from .browser import Open, address
 from .conftest import Recorded
 from .test_shut import send, steps
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def watched(browser: Any) -> Iterator[Watched]:
-    """A tab that may not complain."""
-    found = Watched(browser)
-    yield found
-    found.page.close()
-    assert found.complaints == []
-
-
-def test_an_event_is_closed_and_opened_by_mouse_and_keyboard(watched: Watched, crew: Recorded) -> None:
+def test_an_event_is_closed_and_opened_by_mouse_and_keyboard(tab: Open, crew: Recorded) -> None:
     """Rows come and go, the focus stays, the URL says what is closed, and going back opens it."""
-    page = watched.open(f"{crew.server.url}/sessions/{crew.ids['crew']}")
+    page = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}").page
     rows = page.locator("a.row").count()
     page.get_by_role("link", name="What is in research [Researcher]").click()
     page.locator("a.twist[aria-expanded=false]:focus").wait_for()
@@ -51,9 +32,9 @@ def test_an_event_is_closed_and_opened_by_mouse_and_keyboard(watched: Watched, c
     page.locator("a.twist[aria-expanded=false]").wait_for(state="detached")
 
 
-def test_all_is_closed_and_errors_are_left_alone(watched: Watched, crew: Recorded) -> None:
+def test_all_is_closed_and_errors_are_left_alone(tab: Open, crew: Recorded) -> None:
     """Two switches, which add up."""
-    page = watched.open(f"{crew.server.url}/sessions/{crew.ids['crew']}")
+    page = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}").page
     page.get_by_role("link", name="Close all").click()
     page.get_by_text("1 error inside").wait_for()
     assert page.locator("a.row").count() == 1
@@ -67,9 +48,9 @@ def test_all_is_closed_and_errors_are_left_alone(watched: Watched, crew: Recorde
     ]
 
 
-def test_what_is_picked_in_a_closed_event_is_picked_no_more(watched: Watched, crew: Recorded) -> None:
+def test_what_is_picked_in_a_closed_event_is_picked_no_more(tab: Open, crew: Recorded) -> None:
     """The URL is that of the rows that are there; an error in a closed event is reached all the same."""
-    page = watched.open(f"{crew.server.url}/sessions/{crew.ids['crew']}")
+    page = tab(f"{crew.server.url}/sessions/{crew.ids['crew']}").page
     page.locator("a.row", has_text="gpt-4.1").click()
     page.locator("#pane h2", has_text="gpt-4.1").wait_for()
     page.get_by_role("link", name="What is in edit issue [Editor]").click()
@@ -79,10 +60,10 @@ def test_what_is_picked_in_a_closed_event_is_picked_no_more(watched: Watched, cr
     page.locator("a.row[aria-current]", has_text="fetch_page").wait_for()
 
 
-def test_rows_that_were_loaded_stay_loaded(watched: Watched, nothing: Recorded) -> None:
+def test_rows_that_were_loaded_stay_loaded(tab: Open, nothing: Recorded) -> None:
     """In a session of thousands of events, on a page that begins in its midst."""
     send(nothing, steps("thousands", 2500))
-    page = watched.open(f"{nothing.server.url}/sessions/thousands?row=3000")
+    page = tab(f"{nothing.server.url}/sessions/thousands?row=3000").page
     page.locator("a.more", has_text="more rows").scroll_into_view_if_needed()
     page.locator("a.row").nth(399).wait_for()
     name = page.locator("a.row .text").nth(200).inner_text()
