@@ -63,15 +63,17 @@ class Plot:
     """Where the tree grows: which event is shown under which, by start, and which errors belong to it.
 
     `inside` are the events by the id of the one they are shown under, None at the top; `errors` those that are told
-    with an event, by its id; `above` is what `parents_of` says.
+    with an event, by its id; `above` is what `parents_of` says, `calls` the API calls by the event that made them.
+    `apis` says whether API calls are shown, or names the events of which they are.
     """
 
-    def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
+    def __init__(self, events: Sequence[Event], *, apis: bool | Collection[str]) -> None:
         ordered = sorted(events, key=lambda event: (event.init_timestamp, event.event_id))
         steps = [event for event in ordered if not isinstance(event, Failure)]
         self.above = parents_of(ordered)
         parents = {event.event_id: self.above[event.event_id] for event in steps}
-        hidden = {event.event_id for event in steps if isinstance(event, ApiCall) and not apis}
+        self.calls = _calls_of(steps, self.above)
+        hidden = _hidden(self.calls, apis)
         places = _places(parents, hidden)
         self.inside: defaultdict[str | None, list[Event]] = defaultdict(list)
         self.errors: defaultdict[str, list[Failure]] = defaultdict(list)
@@ -124,6 +126,27 @@ def parents_of(events: Sequence[Event]) -> dict[str, str | None]:
         or spans.get((event.trace_id, event.parent_id))
         for event in events
     }
+
+
+def _calls_of(steps: Sequence[Event], above: Mapping[str, str | None]) -> Mapping[str | None, list[ApiCall]]:
+    """The API calls by the nearest event around them that is none, None for those without."""
+    calls = {event.event_id: event for event in steps if isinstance(event, ApiCall)}
+    found: defaultdict[str | None, list[ApiCall]] = defaultdict(list)
+    for event_id, call in calls.items():
+        seen, step = {event_id}, above[event_id]
+        while step in calls and step not in seen:
+            seen.add(step)
+            step = above[step]
+        found[None if step in calls else step].append(call)
+    return found
+
+
+def _hidden(calls: Mapping[str | None, Iterable[ApiCall]], apis: bool | Collection[str]) -> set[str]:
+    """The API calls that are not shown."""
+    if apis is True:
+        return set()
+    shown = apis or ()
+    return {call.event_id for maker, some in calls.items() if maker not in shown for call in some}
 
 
 def _places(parents: Mapping[str, str | None], hidden: Collection[str]) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
@@ -15,14 +15,15 @@ EVERYTHING = "all"
 class View(NamedTuple):
     """What the query of a URL asks for; what it says wrongly is as if it said nothing.
 
-    `apis` shows API calls, `agent` only the events of one, `failed` only what went wrong and what it is in. `opened`
-    are the folds that are open, by the id of their first event; `shut` are the events that hide what is inside them,
-    or, where all others do, those that do not. `event` is the one that is picked, `row` is where the rows begin, `path`
-    marks the critical path, `closed` closes gaps, and `begin_ns` and `end_ns` are the part of the time that is shown,
-    since the first start.
+    `apis` shows API calls, `calls` those of some events, by their ids, `agent` only the events of one, `failed` only
+    what went wrong and what it is in. `opened` are the folds that are open, by the id of their first event; `shut`
+    are the events that hide what is inside them, or, where all others do, those that do not. `event` is the one that
+    is picked, `row` is where the rows begin, `path` marks the critical path, `closed` closes gaps, and `begin_ns` and
+    `end_ns` are the part of the time that is shown, since the first start.
     """
 
     apis: bool = False
+    calls: frozenset[str] = frozenset()
     agent: str | None = None
     failed: bool = False
     opened: frozenset[str] = frozenset()
@@ -39,6 +40,7 @@ class View(NamedTuple):
         """The view that a URL asks for."""
         return cls(
             apis=asked.get("apis") == "yes",
+            calls=frozenset(asked.getlist("api")),
             agent=asked.get("agent") or None,
             failed=asked.get("errors") == "only",
             opened=frozenset(asked.getlist("open")),
@@ -56,6 +58,7 @@ class View(NamedTuple):
         """What goes on into every link of the waterfall."""
         return {
             "apis": "yes" if self.apis else None,
+            "api": sorted(self.calls),
             "agent": self.agent,
             "errors": "only" if self.failed else None,
             "open": sorted(self.opened),
@@ -70,6 +73,21 @@ class View(NamedTuple):
     def is_part(self) -> bool:
         """Whether a part of the time is chosen."""
         return self.begin_ns is not None or self.end_ns is not None
+
+    @property
+    def shown_calls(self) -> bool | Collection[str]:
+        """Whether API calls are shown, or the events of which they are."""
+        return self.apis or self.calls
+
+    def calls_of(self, event_id: str) -> bool:
+        """Whether the API calls of an event are shown."""
+        return event_id in self.calls and not self.hides(event_id)
+
+    def called(self, event_id: str) -> Mapping[str, Sequence[str]]:
+        """What of the URL is another once the API calls of this event are shown, or hidden."""
+        if self.calls_of(event_id):
+            return {"api": sorted(self.calls - {event_id})}
+        return {"api": sorted(self.calls | {event_id}), "shut": sorted(self.revealing([event_id]).shut)}
 
     def shows(self, fold: str) -> bool:
         """Whether a fold is open."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from agentops_otel.records import Event, Failure, LLMCall, Statistics, ToolCall
+from agentops_otel.records import ApiCall, Event, Failure, LLMCall, Statistics, ToolCall
 from agentops_otel.server.dashboard.agents import owners_of
 from agentops_otel.server.dashboard.critical_path import Stretch, critical_path
 from agentops_otel.server.dashboard.late import late_ns
@@ -20,7 +20,8 @@ from agentops_otel.text.tree import DEEPEST, FOLDED_FROM, Plot, error_text, even
 class Row(NamedTuple):
     """An event, or a run of equal ones; how deep it stands, its errors, its bars, and what of them is on the critical
     path. `is_open` says that the events of a run follow it, `has_inside` that events happened in this one; `within` are
-    those that are hidden, their errors among them. `late` counts the events that the session did not wait for.
+    those that are hidden, their errors among them. `late` counts the events that the session did not wait for, `calls`
+    the API calls that the event made, shown or not.
     """
 
     events: Sequence[Event]
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     has_inside: bool = False
     within: Sequence[Event] = ()
     late: int = 0
+    calls: int = 0
 
     @property
     def event(self) -> Event:
@@ -106,10 +108,10 @@ class _Place(NamedTuple):
 class Scene:
     """The events of a session as every view of them needs them: where they lie in time and in the tree.
 
-    `axis` is that of the session, `ran` what ran in it, `plot` the tree with or without API calls.
+    `axis` is that of the session, `ran` what ran in it, `plot` the tree with or without API calls (`Plot`).
     """
 
-    def __init__(self, events: Sequence[Event], *, apis: bool) -> None:
+    def __init__(self, events: Sequence[Event], *, apis: bool | Collection[str]) -> None:
         self.events = events
         self.axis = axis_of(events)
         self.plot = Plot(events, apis=apis)
@@ -127,7 +129,7 @@ class Waterfall:
     @classmethod
     def of(cls, events: Sequence[Event], view: View, ended_ns: int | None = None) -> Waterfall:
         """The waterfall of all events of a session."""
-        return cls(Scene(events, apis=view.apis), view, ended_ns)
+        return cls(Scene(events, apis=view.shown_calls), view, ended_ns)
 
     def __init__(self, scene: Scene, view: View, ended_ns: int | None = None) -> None:
         self._ended_ns = ended_ns
@@ -139,7 +141,7 @@ class Waterfall:
         self._view = view
         self._above = whole.above
         chosen = _chosen(events, view, self.axis, self._above)
-        self._plot = whole if chosen is events else Plot(chosen, apis=view.apis)
+        self._plot = whole if chosen is events else Plot(chosen, apis=view.shown_calls)
         self.path = critical_path(whole, self.whole.start_ns, self.whole.end_ns) if view.path else None
         self._stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
         for one in self.path.stretches if self.path is not None else ():
@@ -180,6 +182,7 @@ class Waterfall:
             len(place.events) == 1 and first.event_id in self._plot.inside,
             self._within(first.event_id) if place.is_shut else (),
             sum(late_ns(event, self._ended_ns) is not None for event in place.events),
+            len(self._plot.calls.get(first.event_id, ())) if len(place.events) == 1 else 0,
         )
 
     def _within(self, event_id: str) -> list[Event]:
@@ -213,6 +216,11 @@ class Waterfall:
             return None
         shut = (place.events for place in self._places if len(place.events) > 1 and not place.is_open)
         return next((run[0].event_id for run in shut if any(event.event_id == event_id for event in run)), None)
+
+    def made_by(self, event_id: str | None) -> str | None:
+        """The event that made an API call; None for other events, and where nobody knows."""
+        makers = (maker for maker, calls in self._plot.calls.items() if any(one.event_id == event_id for one in calls))
+        return next(makers, None)
 
     def around(self, event_id: str | None) -> set[str]:
         """The events in which one happened, and the first of the fold that it is in."""
@@ -277,14 +285,14 @@ def _is_in(event: Event, axis: Axis) -> bool:
 
 def _places(plot: Plot, view: View) -> Iterator[_Place]:
     """Every event that is shown, each before what happened in it."""
-    left = [_Place(run, 0) for run in reversed(_runs(plot, None))]
+    left = [_Place(run, 0) for run in reversed(_runs(plot, None, view))]
     while left:
         place = left.pop()
         if len(place.events) > 1:
             is_open = view.shows(place.events[0].event_id)
             yield place._replace(is_open=is_open)
             if is_open:
-                yield from (_Place([event], min(place.depth + 1, DEEPEST)) for event in place.events)
+                left += [_Place([event], min(place.depth + 1, DEEPEST)) for event in reversed(place.events)]
         else:
             event_id = place.events[0].event_id
             if event_id not in plot.inside:  # few have something inside, and there may be 50,000
@@ -293,16 +301,18 @@ def _places(plot: Plot, view: View) -> Iterator[_Place]:
                 yield place._replace(is_shut=True)
             else:
                 yield place
-                left += [_Place(run, place.depth + 1) for run in reversed(_runs(plot, event_id))]
+                left += [_Place(run, place.depth + 1) for run in reversed(_runs(plot, event_id, view))]
 
 
-def _runs(plot: Plot, event_id: str | None) -> list[list[Event]]:
+def _runs(plot: Plot, event_id: str | None, view: View) -> list[list[Event]]:
     """What happened in an event; neighbours of one kind and name, in which nothing happened and nothing went wrong, are
-    together if there are enough of them."""
+    together if there are enough of them. The API calls of a few events take none of these out of its fold."""
     runs: list[list[Event]] = []
     last: object = None
     for event in plot.inside.get(event_id, ()):
-        same = _sort(plot, event)
+        inside = plot.inside.get(event.event_id, ())
+        is_full = any(view.apis or not isinstance(one, ApiCall) for one in inside)
+        same = None if is_full else _sort(plot, event)
         if same is not None and same == last:
             runs[-1].append(event)
         else:
@@ -313,7 +323,7 @@ def _runs(plot: Plot, event_id: str | None) -> list[list[Event]]:
 
 def _sort(plot: Plot, event: Event) -> tuple[str | None, ...] | None:
     """What events have in common that are folded; None for one that never is."""
-    if isinstance(event, Failure) or event.event_id in plot.errors or event.event_id in plot.inside:
+    if isinstance(event, Failure) or event.event_id in plot.errors:
         return None
     if isinstance(event, LLMCall):
         return event.event_type, model_of(event) or event.name, event.operation, event.agent_name

@@ -101,7 +101,7 @@ class WaterfallPage:
             plan=plan,
             before=self._url(row=str(max(0, first - ROWS_AT_ONCE))) if first else None,
             apis=apis,
-            apis_url=self._url(apis=None if view.apis else "yes") if apis else None,
+            apis_url=self._url(apis=None if view.apis else "yes", api=None) if apis else None,
             view=view,
             all_url=self._url(agent=None),
             first=first,
@@ -142,9 +142,12 @@ class WaterfallPage:
 
     def _laid_out(self) -> LaidOut:
         """All rows; nothing hides the picked event from then on."""
+        maker = self._look().plan.made_by(self._view.event)
+        if maker is not None:
+            self._view = self._view._replace(calls=self._view.calls | {maker})
         hiding = self._look().plan.hiding(self._view.event)
         self._view = self._view.revealing(hiding)
-        fold = self._look().plan.fold_of(self._view.event)
+        fold = self._look().plan.fold_of(maker or self._view.event)
         if fold is not None:
             self._view = self._view._replace(opened=self._view.opened | {fold})
         return self._look()
@@ -166,12 +169,13 @@ class WaterfallPage:
 
     def _lay_out(self) -> LaidOut:
         with no_collection():
-            scene, lanes = self._remembered.scenes.get((self._version, self._view.apis), self._scene)
+            key = self._version, self._view.shown_calls
+            scene, lanes = self._remembered.scenes.get(key, self._scene)
             plan = Waterfall(scene, self._view, self._session.end_timestamp)
             return LaidOut(plan, minimap(lanes, plan.whole, plan.axis))
 
     def _scene(self) -> tuple[Scene, Sequence[Lane]]:
-        scene = Scene(self.known(), apis=self._view.apis)
+        scene = Scene(self.known(), apis=self._view.shown_calls)
         return scene, lanes_of(scene.ran, scene.axis)
 
     def late(self) -> int:

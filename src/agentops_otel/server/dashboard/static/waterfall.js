@@ -18,7 +18,7 @@ export function look(address, focused) {
 function turn(link, focused = link.id) { // the rows go on beginning where they do
   const url = new URL(link.href);
   const first = document.querySelector(".waterfall").dataset.first;
-  if (link.matches(".twist, .fold")) first === "0" ? url.searchParams.delete("row") : url.searchParams.set("row", first);
+  if (link.matches(".twist, .fold, .calls")) first === "0" ? url.searchParams.delete("row") : url.searchParams.set("row", first);
   look(url, focused);
 }
 
@@ -31,11 +31,13 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const row = document.activeElement.closest("a.row, a.twist");
+  const row = document.activeElement.closest("a.row, a.twist, a.calls");
   if (!row || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const link = row.matches(".fold, .twist") ? row : row.closest(".branch")?.querySelector(".twist");
-  if (!link || (link.getAttribute("aria-expanded") === "true") === (event.key === "ArrowRight")) return;
+  const open = event.key === "ArrowRight"; // what is inside before the API calls, and closed after them
+  const links = row.matches(".row:not(.fold)") ? [...row.parentNode.querySelectorAll(":scope > .twist, :scope > .calls")] : [row];
+  const link = (open ? links : links.reverse()).find((one) => (one.getAttribute("aria-expanded") === "true") !== open);
+  if (!link) return;
   event.preventDefault();
   turn(link, row.id);
 });
