@@ -47,15 +47,16 @@ def test_a_store_that_cannot_be_used_is_a_warning(tmp_path: Path, caplog: pytest
     assert "the store could not be looked after" in caplog.text
 
 
-def test_texts_are_indexed_and_compressed(tmp_path: Path) -> None:
-    """All that are there."""
+def test_what_came_is_added_up_indexed_and_compressed(tmp_path: Path) -> None:
+    """All of it."""
     db = tmp_path / "x.db"
     with closing(SqliteStore(db)) as store, closing(SqliteKeys(db)) as keys, closing(SqliteSpanLogs(db)) as span_logs:
         for number in range(20):
             store.append("p", one_of_everything(f"s{number}"))
+        assert store.roll_up()
         assert store.texts_waiting() == 20
         Upkeep(Forgetting(store, keys, span_logs), Retention, Counters()).tidy()
-        assert (store.texts_waiting(), store.compact()) == (0, False)
+        assert (store.texts_waiting(), store.compact(), store.roll_up()) == (0, False, False)
 
 
 def test_many_sessions_are_deleted_by_one_request(bridge: Running) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_otel.facts import End, EndRank, EventFact, Fact, SessionFacts, Stamp
 from agentops_otel.records import EndState, LLMCall, Usage
@@ -19,10 +25,12 @@ from agentops_otel.store.overview import (
     unpriced_by_name,
 )
 from agentops_otel.store.sqlite import SqliteStore
+from agentops_otel.store.sqlite.overview import QUARTER_NS
 
 HOUR = 3_600_000_000_000
 SINCE = 1_700_000_000 * 1_000_000_000
 QUERY = OverviewQuery(SINCE, SINCE + 3 * HOUR, HOUR)
+QUARTERS = OverviewQuery(0, 12 * QUARTER_NS, 3 * QUARTER_NS)
 
 
 def session(
@@ -107,6 +115,86 @@ def test_an_empty_span_is_an_answer(store: SqliteStore) -> None:
         *([], [], [], [], []),
         [],
     )
+
+
+CHANGES = st.lists(
+    st.one_of(
+        st.builds(
+            lambda name, start, state, reason, lasted, tags: [session(name, start, state, reason, lasted, tags)],
+            st.sampled_from("abcdef"),
+            st.integers(0, 13 * QUARTER_NS),
+            st.sampled_from(get_args(EndState)),
+            st.sampled_from(["", "no way", "too late"]),
+            st.sampled_from([0, 5_000_000_000, 5_000_000_001, 86_400_000_000_000]),
+            st.sampled_from([(), ("a",), ("a", "b")]),
+        ),
+        st.builds(
+            lambda name, event_id, model, cost: [call(name, event_id, model, cost)],
+            st.sampled_from("abcdef"),
+            st.sampled_from("123"),
+            st.sampled_from("mn"),
+            st.sampled_from(["0.5", "0.25", None]),
+        ),
+        st.sampled_from("abcdef"),  # is deleted
+        st.just(None),  # what is over is added up
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CHANGES)
+def test_sums_that_are_kept_are_those_of_the_sessions(changes: list[list[Fact] | str | None]) -> None:
+    """Whatever comes, moves, changes or goes after a quarter was added up, the overview is that of a store in which
+    every quarter is stale."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        kept, plain = (stack.enter_context(closing(SqliteStore(folder / name))) for name in ("kept.db", "plain.db"))
+        for change in [[session("a", 0)], *changes]:
+            if change is None:
+                while kept.roll_up():
+                    pass
+            elif isinstance(change, str):
+                assert kept.delete_session("p", change) == plain.delete_session("p", change)
+            else:
+                kept.append("p", change)
+                plain.append("p", change)
+        with closing(sqlite3.connect(plain.path)) as db, db:
+            db.executemany("INSERT OR IGNORE INTO overview_stale VALUES ('p', ?)", [(number,) for number in range(12)])
+        ours, theirs = (store.overview("p", QUARTERS) for store in (kept, plain))
+        for part in ("groups", "by_model", "by_tag"):
+            assert sorted(getattr(ours, part), key=repr) == sorted(getattr(theirs, part), key=repr)
+        assert (ours.reasons, ours.dearest) == (theirs.reasons, theirs.dearest)
+
+
+def test_a_quarter_that_is_added_up_is_not_read_again(tmp_path: Path) -> None:
+    """Its sums stand in tables of their own; what changes a session of it makes it stale, and its sums go at once. A
+    quarter that goes on has none."""
+    now = 40 * QUARTER_NS + HOUR
+    with closing(SqliteStore(tmp_path / "agentops.db", clock=lambda: now)) as store:
+        store.append("p", [session("old", QUARTER_NS, "Failure", "secret words", tags=("a",))])
+        store.append("p", [call("old", "1", "m", "0.5")])
+        store.append("p", [session("running", now - 1)])
+        while store.roll_up():
+            pass
+        assert rolled_up(store) == {
+            "overview_groups": [("p", 1, "Failure", 5_000_000_000, 1, 15, 5, 2, 0.5, 0)],
+            "overview_models": [("p", 1, "m", 0.5, 0)],
+            "overview_reasons": [("p", 1, "secret words", 1)],
+            "overview_stale": [("p", 40)],
+            "overview_tags": [("p", 1, "a", 0.5, 0)],
+        }
+        assert store.delete_session("p", "old")
+        assert b"secret words" not in store.path.read_bytes()
+        assert rolled_up(store)["overview_stale"] == [("p", 1), ("p", 40)]
+
+
+def rolled_up(store: SqliteStore) -> dict[str, list[tuple[object, ...]]]:
+    """What is kept of sums."""
+    with closing(sqlite3.connect(store.path)) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        kept = sorted(name for name in names if name.startswith("overview_"))
+        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in kept}
 
 
 @pytest.mark.parametrize(("hours", "steps"), [(0, 1), (1, 1), (2.5, 3), (24, 24)])

@@ -1,5 +1,5 @@
-"""What a server does for its store while nobody asks: it removes what is kept no longer, prepares searches, compresses
-texts, and writes the write-ahead log back, so that no request has to."""
+"""What a server does for its store while nobody asks: it removes what is kept no longer, adds up what is over, prepares
+searches, compresses texts, and writes the write-ahead log back, so that no request has to."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ class Upkeep:
             self.prune()
 
     def tidy(self) -> None:
-        """Prepare searches in all that came since and compress it, without haste."""
+        """Add up what is over, prepare searches in all that came since and compress it, without haste."""
+        self._slowly(self._forgetting.store.roll_up)
         if self._index:
             self._slowly(self._forgetting.store.index_texts)
         self._slowly(self._forgetting.store.compact)

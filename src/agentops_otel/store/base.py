@@ -375,6 +375,11 @@ class Store(Protocol):
         nothing."""
         ...
 
+    def roll_up(self) -> bool:
+        """Add up some of what is over, a few milliseconds of it, so that sums of many sessions are quick; whether there
+        is more. The sums are the same without. A store that keeps none has nothing to do."""
+        ...
+
     def checkpoint(self) -> None:
         """Move what was appended to where it stays, beside appends. A store that has no need to does nothing."""
         ...
