@@ -68,7 +68,7 @@ class Way:
     `usage` is what the event holds after the whole of TOKENS has come, `early` what it holds of a stream that was left
     or broke, `uncounted` where the server tells no usage. A way that only `is_sync` (or `is_async`) is left out of the
     other mode. `since` is the first version of the client that has it. `lacks` names outcomes that do not exist for it,
-    and why: the documentation tells them.
+    and why: the documentation tells them. `later` names those that the client has only since a version.
     """
 
     name: str
@@ -83,6 +83,12 @@ class Way:
     is_async: bool = True
     since: str = "0"
     lacks: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    def as_of(self, installed: list[int]) -> Way:
+        """The way, lacking what the installed version lacks."""
+        missing = {name: f"only since {first}" for name, first in self.later.items() if version(first) > installed}
+        return replace(self, lacks={**self.lacks, **missing})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +112,14 @@ class Matrix:
             installed = version(metadata.version(self.client))
         except metadata.PackageNotFoundError:  # one that is not beside the others; its file says why
             return []
+        ways = [way.as_of(installed) for way in self.ways if version(way.since) <= installed]
+        of_then = replace(self, ways=ways)
         return [
-            Case(self, way, mode, outcome)
-            for way in self.ways
-            if version(way.since) <= installed
+            Case(of_then, way, mode, outcome)
+            for way in ways
             for mode in self.modes(way)
             for outcome in OUTCOMES
-            if self.has(way, mode, outcome)
+            if of_then.has(way, mode, outcome)
         ]
 
     def has(self, way: Way, mode: str, outcome: Outcome) -> bool:

@@ -61,6 +61,8 @@ def section(matrix: Matrix) -> Iterator[str]:
     for way in matrix.ways:
         for name, why in way.lacks.items():
             yield f"* {way.name}, {name}: {why}"
+        for name, first in way.later.items():
+            yield f"* {way.name}, {name}: since {first} of the client"
     yield ""
 
 

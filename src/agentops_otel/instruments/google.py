@@ -3,7 +3,7 @@
 `generate_content` sends a request for every round of automatic function calling and of continuation; each is a call of
 its own, so the private methods that send one are watched. The Gemini API and Vertex differ in the provider's name.
 
-Source: google-genai 3.0 to 3.4, models.py.
+Source: google-genai 1.10 to 3.4, models.py.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _METHODS = {"_generate_content": GENERATE, "_generate_content_stream": GENERATE,
 PROVIDER = Provider(
     name="gcp.gemini",
     distribution="google-genai",
-    tested=">=3.0",
+    tested=">=1.10",
     points=[
         Point("google.genai.models", f"{models}.{method}", operation)
         for models in ("Models", "AsyncModels")

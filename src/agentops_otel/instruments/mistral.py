@@ -1,10 +1,10 @@
 """Mistral: chat, agents, fill-in-the-middle and embeddings; sync, async, streamed and parsed.
 
 `parse` and `parse_stream` call `complete` and `stream`, which are watched. The client's own spans are off unless
-MISTRAL_SDK_TELEMETRY says otherwise; then both tell of one call, which is counted once. Versions
-below 2 had their modules elsewhere.
+MISTRAL_SDK_TELEMETRY says otherwise; then both tell of one call, which is counted once. The modules of 1.x are
+not below `client`.
 
-Source: mistralai 3.0 to 3.7, client/chat.py, agents.py, fim.py and embeddings.py.
+Source: mistralai 1.9.3 to 3.7, chat.py, agents.py, fim.py and embeddings.py.
 """
 
 from __future__ import annotations
@@ -71,17 +71,20 @@ _METHODS = {
 }
 
 
-def _point(method: str, operation: Operation) -> Point:
+def _point(room: str, method: str, operation: Operation) -> Point:
     module, path = method.split(".", 1)
-    return Point(f"mistralai.client.{module}", path, operation)
+    return Point(f"{room}.{module}", path, operation)
 
 
 PROVIDER = Provider(
     name="mistral_ai",
     distribution="mistralai",
-    tested=">=3.0",
+    tested=">=1.9.3",
     points=[
-        _point(f"{method}{suffix}", operation) for method, operation in _METHODS.items() for suffix in ("", "_async")
+        _point(room, f"{method}{suffix}", operation)
+        for room in ("mistralai.client", "mistralai")
+        for method, operation in _METHODS.items()
+        for suffix in ("", "_async")
     ],
     origin=_origin,
 )
