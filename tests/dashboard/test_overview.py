@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from agentops_otel.server.dashboard.charts import Chart, Layer, Mark, Series, chart
+from agentops_otel.server.dashboard.charts import Cell, Chart, Layer, Mark, Series, chart
 from agentops_otel.server.dashboard.overview_page import SPANS, query_of
 from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.store.overview import Overview
@@ -31,10 +31,10 @@ def test_every_mark_leads_to_its_sessions(recorded: Recorded) -> None:
     """A bar of a step and state, a name of the legend, a line of a ranking: each list holds what the mark counts."""
     page = recorded.read("/overview?since=24h")
     links = page.links()
-    [failures] = {link for link in links if "state=failure" in link and "text" not in link and _hours(link) == 24}
+    [failures] = {link for link in links if "state=failure" in link and "reason" not in link and _hours(link) == 24}
     [bar] = {link for link in links if "state=failure" in link and _hours(link) == 1}
     tags = {link for link in links if "tag=evaluation" in link}
-    reasons = [link for link in links if "text=NotFoundError" in link]
+    reasons = [link for link in links if "reason=NotFoundError" in link]
 
     names = {session_id: name for name, session_id in recorded.ids.items()}
 
@@ -117,7 +117,11 @@ def test_bars_stand_on_each_other() -> None:
         30,
         "4",
         ["a", "b", "c"],
-        [("a", ["3", "0"]), ("b", ["1", "3"]), ("c", ["0", "0"])],
+        [
+            ("a", [Cell("3", "/good/0"), Cell("0", None)]),
+            ("b", [Cell("1", "/good/1"), Cell("3", "/bad/1")]),
+            ("c", [Cell("0", None), Cell("0", "/bad/2")]),
+        ],
     )
 
 

@@ -194,7 +194,8 @@ def fleet() -> list[Fact]:
     for number in range(8):
         name, start = f"{'ab'[number % 2]}{number}", START + number // 2 * DAY
         tags = ("even",) if number % 2 == 0 else ("odd", "rare") if number == 3 else ("odd",)
-        end = End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", "")
+        reason = "the judge" if number == 3 else "the judge, too" if number == 5 else ""
+        end = End(EndRank.EXPLICIT, start + 9, "o", "Failure" if number % 3 == 0 else "Success", reason)
         told = SessionFacts(name, start_ns=start, end=end, tags_set=(Stamp(start, "o"), tags))
         machines = {ProcessKey(host, pid, 1): ProcessFacts() for host, pid in (("east", 1), ("east", number), ("w", 1))}
         told = replace(told, processes={key: machines[key] for key in list(machines)[: number % 4]})
@@ -239,6 +240,8 @@ FILTERS = {
     "cost from": (SessionQuery(min_cost=Decimal("0.6")), ["a6", "b7"]),
     "cost to": (SessionQuery(max_cost=Decimal("0.1")), ["a0", "b1"]),
     "cost above by a hair": (SessionQuery(min_cost=Decimal("0.70000000000000000001")), []),
+    "reason": (SessionQuery(reason="the judge"), ["b3"]),
+    "without a reason": (SessionQuery(reason="", tag="even"), ["a6", "a4", "a2", "a0"]),
     "lasted long": (SessionQuery(min_duration_ns=10), []),
     "lasted as long": (SessionQuery(min_duration_ns=9, max_duration_ns=9, tag="odd"), ["b5", "b3", "b1"]),
     "text": (SessionQuery(text="RAR"), ["b3"]),

@@ -48,6 +48,7 @@ class SessionQuery:
     on, both inclusive. `model` and `provider` are those of a model call, `host` is the machine of a process.
     `text` is part of the id, a tag, the reason of the end or the name of an agent, in any case; or the texts of the
     events say it (`words`).
+    `reason` is that of the end, word for word, "" for none.
     `shared` asks for sessions of other projects that this one may read (`Store.share`): for them alone if it is True,
     for them and its own if None.
     `sort` says by what they are listed: the largest first, or the smallest if `ascending`; equal ones by id, which is
@@ -69,6 +70,7 @@ class SessionQuery:
     min_duration_ns: int | None = None
     max_duration_ns: int | None = None
     text: str | None = None
+    reason: str | None = None
     id_prefix: str | None = None
     shared: bool | None = False
     sort: SessionSort = "start"
@@ -98,6 +100,7 @@ def selects(query: SessionQuery, session: Session, *, is_told: bool) -> bool:
         and (query.max_cost is None or cost <= query.max_cost)
         and (query.host is None or query.host in (process.host for process in session.processes))
         and (query.id_prefix is None or session.session_id.startswith(query.id_prefix))
+        and (query.reason is None or query.reason == (session.end_state_reason or ""))
         and _lasted(query, session.duration_ns)
         and (query.text is None or is_told or _mentions(session, query.text.casefold()))
     )

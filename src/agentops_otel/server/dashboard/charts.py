@@ -32,6 +32,13 @@ class Series(NamedTuple):
     url: str | None
 
 
+class Cell(NamedTuple):
+    """A value of the table, and where it leads; None where there is nothing."""
+
+    value: str
+    url: str | None
+
+
 class Chart(NamedTuple):
     """A picture and its table. `top` is the value of the highest line, `times` the first, middle and last step."""
 
@@ -41,7 +48,7 @@ class Chart(NamedTuple):
     width: float
     top: str
     times: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
 
     @property
     def is_empty(self) -> bool:
@@ -85,6 +92,13 @@ def chart(
                 marks.append(Mark(*place, layer.css, words, url(layer.name, step)))
                 lower[step] += height if stacked else 0.0
     series = [Series(layer.name, layer.css, layer.total, url(layer.name, None)) for layer in layers]
-    rows = [(words, [text(layer.values.get(step, 0.0)) for layer in layers]) for step, words in enumerate(steps)]
+    rows = [
+        (words, [Cell(text(value), url(layer.name, step) if value else None) for layer, value in _at(step, layers)])
+        for step, words in enumerate(steps)
+    ]
     times = [steps[0], steps[len(steps) // 2], steps[-1]]
     return Chart(title, marks, series, len(steps) * STEP, text(top), times, rows)
+
+
+def _at(step: int, layers: Sequence[Layer]) -> Sequence[tuple[Layer, float]]:
+    return [(layer, layer.values.get(step, 0.0)) for layer in layers]

@@ -19,6 +19,7 @@ from agentops_otel.v2 import END_STATE_NAMES
 LABELS = {
     "text": "Says",
     "state": "State",
+    "reason": "Reason",
     "since": "Since",
     "until": "Until",
     "model": "Model",
@@ -35,9 +36,23 @@ LABELS = {
 }
 """Every filter, by its name in the URL."""
 
-STATES = ("running", "success", "failure", "indeterminate")
+STATES = {
+    "running": "Running",
+    "success": "Success",
+    "failure": "Failure",
+    "indeterminate": "Indeterminate",
+    "undecided": "Running or indeterminate",
+}
+"""What can be asked for as `state=`, in words."""
+
+NO_REASON = "none"
+"""The value of `reason` that asks for sessions without one."""
+
 TIMES = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 
+
+WORDS = {("since", value): words for value, words in TIMES.items()} | {("state", "undecided"): STATES["undecided"]}
+"""Values of filters that a person reads in other words."""
 
 COLUMNS = {
     "start": "Started",
@@ -84,13 +99,14 @@ class Filters:
 
     def query(self, now_ns: int, limit: int, cursor: str | None = None) -> SessionQuery:
         """The query of the store. Raises InvalidValueError, naming value and remedy."""
-        state, errors = self._choice("state", STATES), self._choice("errors", ("yes", "no"))
+        state, errors = self._choice("state", tuple(STATES)), self._choice("errors", ("yes", "no"))
         shared = self._choice("shared", ("yes", "no"))
-        ended = state not in (None, "running")
+        reason = self.values.get("reason")
         return SessionQuery(
             tag=self.values.get("tag"),
-            end_state=END_STATE_NAMES[state.title()] if state and ended else None,
-            running=None if state is None else not ended,
+            end_state=END_STATE_NAMES.get("Indeterminate" if state == "undecided" else (state or "").title()),
+            running=None if state in (None, "undecided") else state == "running",
+            reason="" if reason == NO_REASON else reason,
             model=self.values.get("model"),
             provider=self.values.get("provider"),
             host=self.values.get("host"),
@@ -142,7 +158,7 @@ class Filters:
     def chips(self) -> list[Chip]:
         """The filters that are set, as a person reads them."""
         return [
-            Chip(LABELS[name], TIMES.get(value, value) if name == "since" else value, self.url(**{name: None}))
+            Chip(LABELS[name], WORDS.get((name, value), value), self.url(**{name: None}))
             for name, value in self.values.items()
         ]
 

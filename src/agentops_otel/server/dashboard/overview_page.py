@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from agentops_otel.records import LLMCall, Session, iso8601
 from agentops_otel.server.dashboard.charts import Chart, Layer, chart
+from agentops_otel.server.dashboard.filters import NO_REASON
 from agentops_otel.server.dashboard.links import session_url, sessions_url
 from agentops_otel.store.overview import (
     Group,
@@ -45,12 +46,13 @@ T = TypeVar("T")
 
 
 class Tile(NamedTuple):
-    """A number that stands for all sessions of the span, what to know of it, and where it leads."""
+    """A number that stands for all sessions of the span, where it leads, what to know of it, and where that leads."""
 
     label: str
     value: str
-    note: str
-    url: str | None
+    url: str
+    note: str = ""
+    note_url: str | None = None
 
 
 class Line(NamedTuple):
@@ -99,19 +101,20 @@ class OverviewPage:
         cost, unpriced = sum(group.cost_usd for group in groups), sum(group.unpriced for group in groups)
         prompt, cached = sum(group.prompt_tokens for group in groups), sum(group.cache_read_tokens for group in groups)
         half, most = percentiles(groups, (0.5, 0.95)) or (None, None)
-        judged = states.get("Success", 0) + states.get("Failure", 0)
-        bound = "≥ " if unpriced else ""
+        good, failed = states.get("Success", 0), states.get("Failure", 0)
+        by_tokens = self._link(sort="tokens")
         return [
-            Tile("Sessions", f"{count:,}", f"{states.get('Failure', 0):,} failed", self._link()),
+            Tile("Sessions", f"{count:,}", self._link(), f"{failed:,} failed", self._state("Failure")),
+            Tile("Success", _percent(good, good + failed), self._state("Success"), "of those with a verdict"),
             Tile(
-                "Success", _percent(states.get("Success", 0), judged), "of those with a verdict", self._state("Success")
+                "Cost",
+                ("≥ " if unpriced else "") + _money(cost),
+                self._link(sort="cost"),
+                counted(unpriced, "call") + " unpriced" if unpriced else "",
             ),
-            Tile(
-                "Cost", bound + _money(cost), counted(unpriced, "call") + " unpriced" if unpriced else "", self._link()
-            ),
-            Tile("Duration", duration_text(half), f"p50; p95 {duration_text(most)}", None),
-            Tile("Tokens in", f"{prompt:,}", f"{_percent(cached, prompt)} from the cache", None),
-            Tile("Tokens out", f"{sum(group.completion_tokens for group in groups):,}", "", None),
+            Tile("Duration", duration_text(half), self._link(sort="duration"), f"p50; p95 {duration_text(most)}"),
+            Tile("Tokens in", f"{prompt:,}", by_tokens, f"{_percent(cached, prompt)} from the cache"),
+            Tile("Tokens out", f"{sum(group.completion_tokens for group in groups):,}", by_tokens),
         ]
 
     # --- charts --------------------------------------------------------------------------------------------------
@@ -142,7 +145,7 @@ class OverviewPage:
             )
             for name, css, at in (("p95", "c5", 1), ("p50", "c0", 0))
         ]
-        return chart("Duration", self._steps, layers, _duration, lambda _, step: self._link(step), stacked=False)
+        return chart("Duration", self._steps, layers, _duration, self._sorted("duration"), stacked=False)
 
     def _costs(self, kind: str) -> Chart:
         shares = self._overview.by_model if kind == "model" else self._overview.by_tag
@@ -160,7 +163,8 @@ class OverviewPage:
             layers.append(Layer(OTHERS, "c5", dict(rest), _money(sum(rest.values()))))
 
         def url(name: str, step: int | None) -> str:
-            return self._link(step, **({} if name == OTHERS and name not in named else {kind: name}))
+            named_one = {} if name == OTHERS and name not in named else {kind: name}
+            return self._link(step, sort="cost", **named_one)
 
         return chart(f"Cost by {kind}", self._steps, layers, _money, url)
 
@@ -175,7 +179,7 @@ class OverviewPage:
         for name, (css, count) in parts.items():
             values = _by_step(groups, count)
             layers.append(Layer(name, css, values, f"{sum(values.values()):,.0f}"))
-        return chart("Tokens", self._steps, layers, _count, lambda _, step: self._link(step))
+        return chart("Tokens", self._steps, layers, _count, self._sorted("tokens"))
 
     # --- rankings ------------------------------------------------------------------------------------------------
 
@@ -191,7 +195,7 @@ class OverviewPage:
 
     def _reason_line(self, ranked: tuple[str, int]) -> tuple[Line, float]:
         reason, count = ranked
-        url = self._link(state="failure", text=reason)
+        url = self._link(state="failure", reason=reason or NO_REASON)
         return Line(reason or "No reason was given", "", url, f"{count:,}", 0), count
 
     def _model_line(self, ranked: tuple[str, int]) -> tuple[Line, float]:
@@ -201,7 +205,11 @@ class OverviewPage:
     # --- links and words -----------------------------------------------------------------------------------------
 
     def _state(self, state: str, step: int | None = None) -> str:
-        return self._link(step, state=state.lower())
+        return self._link(step, state="undecided" if state == "Indeterminate" else state.lower())
+
+    def _sorted(self, sort: str) -> Callable[[str, int | None], str]:
+        """Where the marks of a chart lead: to the sessions of their step, the largest first."""
+        return lambda _, step: self._link(step, sort=sort)
 
     def _link(self, step: int | None = None, **filters: str) -> str:
         """The sessions of a step, or of the whole span."""

@@ -18,7 +18,7 @@ from agentops_otel.store.sqlite.sessions import COUNTS, MODEL_COUNTS, marks, sta
 Statement = tuple[str, list[Any]]
 """SQL and its values."""
 
-DECIDED_BY_RECORD = ("running", "min_cost", "max_cost", "min_duration_ns", "max_duration_ns", "text")
+DECIDED_BY_RECORD = ("running", "min_cost", "max_cost", "min_duration_ns", "max_duration_ns", "reason", "text")
 """Filters that SQL decides not at all, or not exactly."""
 
 _AFTER_ANY_TEXT = "\U0010ffff"
@@ -173,6 +173,8 @@ def _conditions(project_id: str, query: SessionQuery, few: bool) -> Iterator[tup
         yield "s.errors > 0" if query.has_errors else "s.errors = 0", ()
     if query.end_state is not None:
         yield "s.end_state = ?", (query.end_state,)
+    if query.reason is not None:  # of a session that nobody ended it is not in `facts`
+        yield "(s.end_state = 'Indeterminate' OR coalesce(json_extract(s.facts, '$.end[4]'), '') = ?)", (query.reason,)
     if query.min_cost is not None:  # a REAL is only near the exact cost
         yield "s.cost_usd >= ?", (float(query.min_cost) - abs(float(query.min_cost)) * 1e-9,)
     if query.max_cost is not None:
