@@ -82,6 +82,9 @@ def fill(db: Path, count: int, events: list[int]) -> None:
     store.overview("default", everything(now_ns))  # settles what was appended
     store.close()
     multiply(db, count)
+    with contextlib.closing(SqliteStore(db)) as filled:
+        while filled.roll_up():  # as a server does beside its work
+            pass
 
 
 def everything(now_ns: int) -> Any:

@@ -143,7 +143,7 @@ def test_an_api_call_that_is_picked_is_shown(nothing: Recorded) -> None:
 
 
 @pytest.mark.browser
-def test_api_calls_are_opened_by_mouse_and_keyboard(tab: Open, nothing: Recorded) -> None:
+def test_api_calls_are_opened_by_mouse_and_keyboard(nothing: Recorded, tab: Open) -> None:
     """Rows come and go, the focus stays, the URL says what is open, and going back hides it."""
     send(nothing, posts("pressed"))
     page = tab(f"{nothing.server.url}/sessions/pressed").page
@@ -168,7 +168,7 @@ def test_api_calls_are_opened_by_mouse_and_keyboard(tab: Open, nothing: Recorded
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_switch_of_api_calls_covers_nothing(tab: Open, nothing: Recorded, width: int) -> None:
+def test_the_switch_of_api_calls_covers_nothing(nothing: Recorded, tab: Open, width: int) -> None:
     """It stands between the name and the time, at every width."""
     send(nothing, posts("wide", 120))
     page = tab(f"{nothing.server.url}/sessions/wide", width=width).page

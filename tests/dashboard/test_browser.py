@@ -160,7 +160,7 @@ def test_the_critical_path_can_be_looked_at(tab: Open, crew: Recorded) -> None:
     assert page.locator("rect.path").count() == 0
 
 
-def test_a_part_of_the_time_is_dragged_over(tab: Open, nothing: Recorded) -> None:
+def test_a_part_of_the_time_is_dragged_over(nothing: Recorded, tab: Open) -> None:
     """On the map above the rows; the URL has the seconds, and opening it shows the same rows."""
     nothing.server.ask("POST", "/v1/traces", at_times("drag", (0, 1), (50, 51), (99, 100)), Content_Type=PROTOBUF)
     page = tab(f"{nothing.server.url}/sessions/drag").page
@@ -221,7 +221,7 @@ def test_a_session_grows_while_it_is_looked_at(tab: Open, recorded: Recorded) ->
     assert page.locator("#head[data-live]").count() == 0
 
 
-def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> None:
+def test_a_running_session_appears_and_grows(nothing: Recorded, tab: Open) -> None:
     """The empty list turns into rows while it is looked at: no reload, and the focus stays where it is."""
     page = tab(nothing.server.url).page
     page.get_by_text("No sessions yet").wait_for()
@@ -235,7 +235,7 @@ def test_a_running_session_appears_and_grows(tab: Open, nothing: Recorded) -> No
     page.locator(".pill.indeterminate").wait_for()
 
 
-def test_what_is_picked_stays_picked(tab: Open, nothing: Recorded) -> None:
+def test_what_is_picked_stays_picked(nothing: Recorded, tab: Open) -> None:
     """While a session is picked the list stands still; the bar says what can be done with it, and does it."""
     with recording(nothing.server.db) as program:
         watched = tab(f"{nothing.server.url}/sessions?id={program.session_id}")

@@ -60,7 +60,7 @@ def test_what_is_picked_in_a_closed_event_is_picked_no_more(tab: Open, crew: Rec
     page.locator("a.row[aria-current]", has_text="fetch_page").wait_for()
 
 
-def test_rows_that_were_loaded_stay_loaded(tab: Open, nothing: Recorded) -> None:
+def test_rows_that_were_loaded_stay_loaded(nothing: Recorded, tab: Open) -> None:
     """In a session of thousands of events, on a page that begins in its midst."""
     send(nothing, steps("thousands", 2500))
     page = tab(f"{nothing.server.url}/sessions/thousands?row=3000").page

@@ -21,6 +21,7 @@ from agentops_otel.server.api_v2 import ApiV2
 from agentops_otel.server.auth import Gate
 from agentops_otel.server.bodies import InFlight
 from agentops_otel.server.dashboard.routes import Dashboard
+from agentops_otel.server.dashboard.stirring import Stirring
 from agentops_otel.server.ingest import Ingest, OtlpDoors
 from agentops_otel.server.kept import Kept
 from agentops_otel.server.metrics import CONTENT_TYPE, Counters
@@ -55,6 +56,7 @@ class Parts:
         self.ingest = Ingest(store, self.span_logs, self.counters, recipe=recipe, workers=workers)
         self.in_flight = InFlight(HELD_BYTES, options.body_timeout_s)
         self.forgetting = Forgetting(store, keys, self.span_logs)
+        self.stirring = Stirring(store.stamp)
         self.kept = Kept(options.db, options.retention)
         self.upkeep = Upkeep(
             self.forgetting, lambda: self.kept.retention, self.counters, index=options.index, busy=self.ingest.is_busy
@@ -74,7 +76,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(v2.router())
     app.include_router(Reads(parts.store, parts.keys, parts.span_logs, parts.gate).router())
     app.include_router(PublicV1(parts.store, parts.gate).router())
-    app.include_router(Dashboard(parts.forgetting, parts.gate, parts.options, parts.kept).router())
+    app.include_router(Dashboard(parts.forgetting, parts.gate, parts.options, parts.kept, parts.stirring).router())
     _add_own_routes(app, parts)
     _add_errors(app, parts)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)

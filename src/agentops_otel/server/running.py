@@ -28,11 +28,12 @@ several times, and waits this long each time (Python's default is ten times that
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, telling when it listens."""
+    """uvicorn, telling when it listens and when it begins to end."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
+        self._ending = ending
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -46,6 +47,11 @@ class HttpServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell, and wait for the requests that are being answered."""
+        self._ending()
+        await super().shutdown(sockets)
 
 
 async def run(parts: Parts, ready: Callable[[str, int | None], None] = lambda url, grpc_port: None) -> None:
@@ -63,7 +69,7 @@ async def run(parts: Parts, ready: Callable[[str, int | None], None] = lambda ur
 
 async def _serve(parts: Parts, listener: socket.socket, ready: Callable[[int | None], None]) -> None:
     async with _grpc(parts) as grpc_port:
-        server = HttpServer(_config(parts), lambda: ready(grpc_port))
+        server = HttpServer(_config(parts), lambda: ready(grpc_port), parts.stirring.end)
         await server.serve(sockets=[listener])
 
 

@@ -28,6 +28,7 @@ from agentops_otel.server.dashboard.recent import Recent
 from agentops_otel.server.dashboard.said import Sayings, by_project
 from agentops_otel.server.dashboard.session_page import SessionPage, exported, exported_together
 from agentops_otel.server.dashboard.settings_page import Settings, retention_words
+from agentops_otel.server.dashboard.stirring import Stirring
 from agentops_otel.server.dashboard.waterfall_page import Remembered
 from agentops_otel.server.kept import Kept
 from agentops_otel.server.options import ServerOptions
@@ -68,12 +69,14 @@ class Dashboard:
         gate: Gate,
         options: ServerOptions,
         kept: Kept,
+        stirring: Stirring,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._store: Store = forgetting.store
         self._keys = forgetting.keys
         self._changes = Changes(forgetting, gate, clock)
         self._kept = kept
+        self._stirring = stirring
         self._settings = Settings(forgetting, gate, options, kept)
         self._gate = gate
         self._clock = clock
@@ -88,6 +91,7 @@ class Dashboard:
         router.add_api_route("/sessions", self.sessions, methods=["GET"])
         router.add_api_route("/sessions/{session_id:path}", self.session, methods=["GET"])
         router.add_api_route("/overview", self.overview, methods=["GET"])
+        router.add_api_route("/stirring", self.stirring, methods=["GET"])
         router.add_api_route("/compare", self.compare, methods=["GET"])
         router.add_api_route("/exports", self.export_picked, methods=["GET"])
         router.add_api_route("/exports/{form}/{session_id:path}", self.export, methods=["GET"])
@@ -98,6 +102,13 @@ class Dashboard:
         self._settings.add_to(router)
         router.add_api_route("/static/{digest}/{name}", self.static, methods=["GET"])
         return router
+
+    # --- news ----------------------------------------------------------------------------------------------------
+
+    async def stirring(self, request: Request) -> Response:
+        """Events while the store is being written to, for pages that can be seen."""
+        await run_in_threadpool(caller_of, request, self._gate)
+        return self._stirring.answer(request)
 
     # --- sessions ------------------------------------------------------------------------------------------------
 

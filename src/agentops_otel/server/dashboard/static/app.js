@@ -1,23 +1,46 @@
 // What the pages do beyond links and forms. Everything is readable without this file.
 
 const EVERY_MS = 1000;
-const WHEN_GONE_MS = 5000;
+const WHEN_QUIET_MS = 5000;
+const WHEN_STIRRED_MS = 400;
 
 // --- live parts: asked for again while the page is looked at; the server answers 204 while nothing is new ------------
+// The server says at once when something was stored. What runs is asked for each second all the same, for its duration.
 
 let gone = false;
 let askedAt = 0;
+let stirring = null; // while the page is looked at: a browser has six connections to a server, for all of its tabs
+let stirred = false;
 
 function tick() {
+  listen();
   const now = performance.now();
-  const due = now - askedAt >= (gone ? WHEN_GONE_MS : EVERY_MS) - 50;
-  if (document.visibilityState !== "visible" || !due) return;
+  const quiet = gone || (stirring?.readyState === EventSource.OPEN && !document.querySelector("[data-live] .running"));
+  const pause = stirred ? WHEN_STIRRED_MS : quiet ? WHEN_QUIET_MS : EVERY_MS;
+  if (document.visibilityState !== "visible" || now - askedAt < pause - 50) return;
   askedAt = now;
+  stirred = false;
   for (const part of document.querySelectorAll("[data-live]")) {
     const busy = part.querySelector(".pick:checked, .dragged, input:focus"); // what a hand is at stays where it is
     if (!busy) htmx.trigger(part, "tick");
   }
 }
+
+function listen() {
+  if (document.visibilityState !== "visible" || document.querySelector("[data-live]") === null) {
+    stirring?.close();
+    stirring = null;
+  } else if (stirring === null) {
+    stirring = new EventSource("/stirring");
+    stirring.addEventListener("message", () => {
+      stirred = true;
+      tick();
+      setTimeout(tick, WHEN_STIRRED_MS);
+    });
+  }
+}
+
+listen();
 
 function connected(yes) {
   gone = !yes;
