@@ -6,6 +6,7 @@ from typing import Any
 
 from agentops_otel.records import Usage
 
+from .compatible import left_responses_are_closed  # noqa: F401  of the clients before 1.0
 from .matrix import Case, Matrix, Way, check, client_module
 
 hub = client_module("huggingface_hub")
@@ -31,7 +32,8 @@ class Client:
     def __exit__(self, *exc_info: Any) -> None:
         """Streams that were left are closed with their client."""
         for client in (self.chat, self.generate, self.embed):
-            client.exit_stack.close()
+            if hasattr(client, "exit_stack"):
+                client.exit_stack.close()
 
     async def __aenter__(self) -> Client:
         return self

@@ -4,7 +4,7 @@ feature_extraction; sync, async and streamed.
 Chat is the wire of OpenAI, and streams have their usage only where it is asked for. Text generation counts what it
 generated, where `details` are asked for, and no prompt; feature extraction counts nothing.
 
-Source: huggingface_hub 2.4, inference/_client.py and inference/_generated/_async_client.py.
+Source: huggingface_hub 0.36 to 2.4, inference/_client.py and inference/_generated/_async_client.py.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _CLIENTS = (
 PROVIDER = Provider(
     name="huggingface",
     distribution="huggingface-hub",
-    tested=">=2.0",
+    tested=">=0.36",
     points=[
         Point(module, f"{client}.{method}", operation)
         for module, client in _CLIENTS

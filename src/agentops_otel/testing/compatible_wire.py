@@ -104,10 +104,24 @@ def _images(body: Json, answer: Answer) -> Json:
     return {"id": answer.id, "model": answer.model, "object": "list", "data": pictures}
 
 
+def _together_pieces(body: Json, answer: Answer) -> Iterator[Event]:
+    for event in _counting(_COMPLETIONS).events(body, answer):
+        yield (
+            replace(event, data={**event.data, "object": "completion.chunk"}) if isinstance(event.data, dict) else event
+        )
+
+
+_TOGETHER_COMPLETIONS = replace(
+    _COMPLETIONS,
+    plain=lambda body, answer: {**_COMPLETIONS.plain(body, answer), "object": "text.completion"},
+    events=_together_pieces,
+)
+"""Together has names of its own for the objects, which its client 1 insists on."""
+
 _EMBEDDINGS = openai_wire.ENDPOINTS["/v1/embeddings"]
 _TOGETHER = {
     "chat/completions": _counting(_CHAT),
-    "completions": _counting(_COMPLETIONS),
+    "completions": _TOGETHER_COMPLETIONS,
     "embeddings": openai_wire.ENDPOINTS["/v1/embeddings"],
     "rerank": _RERANK,
     "images/generations": replace(_EMBEDDINGS, plain=_images),
