@@ -209,14 +209,17 @@ def test_keys_go_from_error_to_error_and_row_to_row(tab: Open, recorded: Recorde
 
 
 def test_a_session_grows_while_it_is_looked_at(tab: Open, recorded: Recorded) -> None:
-    """Rows and sums follow a running session, its end included; then nothing is asked any more."""
+    """Rows and sums follow a running session, its end included; what was unfolded stays so. Then nothing is asked any
+    more."""
     with recording(recorded.server.db) as program:
         page = tab(f"{recorded.server.url}/sessions?id={program.session_id}").page
         page.locator("a.id").click()
         page.get_by_text("Nothing has happened in this session yet.").wait_for()
+        page.locator("#where summary").click()
         program.say("Hello")
         page.locator("a.row", has_text="gpt-4o-mini").wait_for()
         page.locator(".facts", has_text="1 model call").wait_for()
+        assert page.locator("#where table").is_visible()
     page.locator(".pill.indeterminate").wait_for()
     assert page.locator("#head[data-live]").count() == 0
 

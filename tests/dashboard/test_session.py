@@ -234,7 +234,7 @@ def damaged(db: Path) -> None:
 
 @pytest.mark.parametrize(
     ("meanwhile", "told"),
-    [(deleted, "Nothing has happened in this session yet."), (damaged, "The store cannot be read:")],
+    [(deleted, "Nothing happened in this session."), (damaged, "The store cannot be read:")],
 )
 def test_a_long_session_begins_before_its_events_are_looked_for(
     tmp_path: Path, meanwhile: Callable[[Path], None], told: str

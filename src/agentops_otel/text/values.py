@@ -131,6 +131,15 @@ def tokens_count(count: int) -> str:
     return f"{count:,}" if count else UNKNOWN
 
 
+def rounded_count(count: int) -> str:
+    """`987,654`, `12.3 M`, `2.96 G`: exact below ten million, three digits above."""
+    if count < 10_000_000:
+        return f"{count:,}"
+    size, unit = (1e9, "G") if count >= 999_500_000 else (1e6, "M")
+    places = max(0, 3 - len(str(round(count / size))))
+    return f"{count / size:,.{places}f} {unit}"
+
+
 def percent_text(part: float) -> str:
     """`12 %`; `<1 %` below one, so that what is not nothing never looks like it."""
     return "<1 %" if 0 < part < 0.01 else f"{part * 100:.0f} %"

@@ -45,6 +45,9 @@ STATES = {
 }
 """What can be asked for as `state=`, in words."""
 
+RARE = {"model", "provider", "host", "min_cost", "max_cost", "min_duration", "max_duration", "id"}
+"""The filters whose fields are unfolded only where one of them is set, or on demand."""
+
 NO_REASON = "none"
 """The value of `reason` that asks for sessions without one."""
 

@@ -86,6 +86,7 @@ def _templates() -> Environment:
         losses=values.losses_text,
         moment=values.moment_text,
         clock=clock,
+        rounded=values.rounded_count,
         seconds=seconds,
         short_cost=values.short_cost,
         state=lambda session: values.state_text(session).capitalize(),

@@ -19,7 +19,7 @@ from agentops_otel.server.auth import Caller, Gate
 from agentops_otel.server.dashboard.assets import assets
 from agentops_otel.server.dashboard.changes import Changes
 from agentops_otel.server.dashboard.compare_page import ComparePage, compare_url
-from agentops_otel.server.dashboard.filters import COLUMNS, STATES, TIMES, Filters
+from agentops_otel.server.dashboard.filters import COLUMNS, RARE, STATES, TIMES, Filters
 from agentops_otel.server.dashboard.first_steps import first_steps
 from agentops_otel.server.dashboard.login import caller_of, form_of, log_in, log_out
 from agentops_otel.server.dashboard.overview_page import SPANS, OverviewPage, query_of, span_of
@@ -40,6 +40,9 @@ from agentops_otel.text.comparison import KINDS, LABELS, change_text, cost_chang
 from agentops_otel.text.values import bytes_text
 
 SESSIONS_AT_ONCE = 50
+
+MOST_TAGS = 6
+"""So many tags, and so many models, are named in a row of the list."""
 
 
 class PageRoute(APIRoute):
@@ -130,6 +133,7 @@ class Dashboard:
             project_id=caller.project_id,
             filters=filters,
             columns=COLUMNS,
+            most_tags=MOST_TAGS,
             next_url=filters.url(cursor=more) if more else None,
             first_url=filters.url() if cursor else None,
             wrong=wrong,
@@ -144,6 +148,7 @@ class Dashboard:
                 live=part,
                 filters=filters,
                 states=STATES,
+                rare=bool(RARE & filters.values.keys()),
                 times=TIMES,
                 open=self._gate.is_open,
                 columns=COLUMNS,

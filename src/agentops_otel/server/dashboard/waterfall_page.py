@@ -32,6 +32,9 @@ MORE_ROWS = 300
 MOST_AT_ONCE = 3000
 """A script that has loaded more rows than these sees fewer once it opens a fold."""
 
+ERRORS_NAMED = 20
+"""Errors that are named where no event is picked."""
+
 KINDS = {"llms": "model calls", "tools": "tools", "actions": "actions", "apis": "API calls", None: "nothing recorded"}
 """What takes the time of the critical path, in words."""
 
@@ -116,6 +119,7 @@ class WaterfallPage:
             seconds=seconds,
             url=self._url,
             kinds=KINDS,
+            running=self._session.is_running,
         )
         goes_on = self._session.is_running and plan.count <= MORE_ROWS
         again = self._url(part="rows", event=view.event, count=str(MORE_ROWS)) if goes_on else None
@@ -206,7 +210,8 @@ class WaterfallPage:
     def _pane(self, errors: Sequence[Failure]) -> Markup:
         picked = self._view.event
         if not picked:
-            return html("pane_empty.html", errors=[(error, event_name(error)) for error in errors[:20]], url=self._url)
+            first = [(error, event_name(error)) for error in errors[:ERRORS_NAMED]]
+            return html("pane_empty.html", errors=first, total=len(errors), url=self._url)
         event = self._picked(picked)
         met = [one for one in errors if picked in (one.event_id, one.trigger_event_id)]
         return html(

@@ -59,6 +59,15 @@ document.addEventListener("htmx:beforeSwap", (event) => { // asked for before it
   if (event.detail.target.querySelector(".pick:checked")) event.detail.shouldSwap = false;
 });
 
+// what was unfolded stays so: `outerHTML` makes its element anew
+let unfolded = [];
+document.addEventListener("htmx:beforeSwap", () => {
+  unfolded = [...document.querySelectorAll("[data-live] details[id][open]")].map((one) => one.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // --- copying ---------------------------------------------------------------------------------------------------------
 
 function showCopyButtons(root) {
