@@ -22,6 +22,7 @@ ROOTS = (
     "ollama",
     "cohere",
     "huggingface_hub",
+    "mistralai",
     "mistralai.client",
     "google.genai",
     "together",
@@ -36,8 +37,8 @@ ROOTS = (
     "mcp",
     "litellm",
 )
-"""The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google,
-mistralai) has no loader that could tell. A test compares them with the registry."""
+"""The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google, mistralai
+since 2.0) has no loader that could tell. A test compares them with the registry."""
 
 
 class Arrival:
