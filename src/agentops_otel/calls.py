@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from agentops_otel.records import Json, Message, Usage
@@ -36,6 +37,8 @@ class Call:
     output_type: str | None = None
     usage: Usage = field(default_factory=Usage)
     usage_estimated: bool = False
+    cost: Decimal | None = None
+    """What the provider says that the call cost, in US dollars."""
     finish_reasons: Sequence[str] | None = None
     stream: bool = False
     time_to_first_chunk_s: float | None = None

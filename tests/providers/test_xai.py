@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel
 
-from agentops_otel.records import Usage
+from agentops_otel.records import Price, Usage
 from agentops_otel.testing import Reply, Tokens, ToolRequest
 
 from .matrix import Case, Matrix, Way, check, client_module, recording
@@ -117,6 +118,22 @@ def test_several_answers_and_parsed_ones_are_one_call_each() -> None:
     calls = recorded()
     counted = Usage(input=7, output=3)
     assert [(call.usage, len(call.completion)) for call in calls] == [(counted, 1), *[(counted, 2)] * 3]
+
+
+@pytest.mark.skipif(
+    "cost_in_usd_ticks" not in server_module.usage_pb2.SamplingUsage.DESCRIPTOR.fields_by_name,
+    reason="this client knows of no cost",
+)
+def test_the_cost_is_the_one_that_xai_tells() -> None:
+    """Of whole answers and of streams, to the last digit; where it tells none it is for the tables of prices."""
+    with server_module.XaiServer() as server, connected(server.url) as client, recording() as recorded:
+        for model in (server_module.BILLED, "grok-4"):
+            one = client.chat.create(model=model, messages=[chat.user("Hello")])
+            one.sample()
+            list(one.stream())
+    told = (Decimal("0.0037756"), Price("reported"))
+    assert [(call.cost, call.price) for call in recorded()[:2]] == [told, told]
+    assert [call.price.source for call in recorded()[2:]] == ["genai-prices"] * 2
 
 
 def test_the_spans_of_the_client_are_left_out_and_nothing_stays_current(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,10 @@ def _head(answer: Answer) -> dict[str, Any]:
     return {"id": answer.id, "model": answer.model, "created": Timestamp(seconds=answer.created)}
 
 
+BILLED = "grok-billed"
+"""A model whose answers tell what they cost: 0.0037756 dollars."""
+
+
 def _usage(answer: Answer) -> dict[str, Any]:
     """Reasoning is counted beside the answer."""
     tokens = answer.tokens
@@ -168,6 +172,8 @@ def _usage(answer: Answer) -> dict[str, Any]:
         prompt_text_tokens=tokens.input,
         cached_prompt_text_tokens=tokens.cached,
     )
+    if answer.model == BILLED:
+        counts.cost_in_usd_ticks = 37_756_000
     return {"usage": counts}
 
 

@@ -122,6 +122,8 @@ def attributes(call: Call, *, capture: bool, keep: Callable[[Any], Any] = lambda
     if call.finish_reasons:
         out[genai.FINISH_REASONS] = _texts(call.finish_reasons)
     out.update(_usage(call.usage))
+    if call.cost:
+        out[genai.COST] = float(call.cost)  # its shortest text is the amount again
     if call.usage_estimated:
         out[USAGE_ESTIMATED] = True
     if capture:

@@ -57,6 +57,8 @@ WORKFLOW_NAME = "gen_ai.workflow.name"
 RETRIEVAL_QUERY = "gen_ai.retrieval.query.text"
 RETRIEVAL_DOCUMENTS = "gen_ai.retrieval.documents"
 
+COST = "gen_ai.usage.cost"
+"""Not of the conventions; OpenLIT and OpenRouter write US dollars there."""
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
@@ -120,7 +122,7 @@ CALL = rules(
     ("response_id", label, (RESPONSE_ID,)),
     ("finish_reasons", finish_reasons_of, (FINISH_REASONS, "gen_ai.response.finish_reason")),
     ("time_to_first_token_ms", milliseconds, (TIME_TO_FIRST_CHUNK,)),
-    ("cost", cost, ("gen_ai.usage.cost",)),
+    ("cost", cost, (COST,)),
 )
 TOOL = rules(
     ("name", label, (TOOL_NAME,)),

@@ -484,8 +484,9 @@ def _counts_found(counted: Counted) -> int:
 def reported_cost(raw: object) -> Decimal | None:
     """What the provider itself says that the call cost, in US dollars, or None.
 
-    OpenRouter writes `cost`, Perplexity `cost.total_cost`, xAI `cost_in_usd_ticks` of 1e-10 dollars.
-    Sources: OpenRouter usage accounting; perplexityai, types/usage_info.py; xai-sdk, usage.proto.
+    OpenRouter writes `cost`, Perplexity `cost.total_cost`, xAI `cost_in_usd_ticks` of 1e-10 dollars. Where the key is
+    the caller's own (`is_byok`), OpenRouter's cost is its fee alone, which comes on top of what the provider takes.
+    Sources: openrouter.ai, "Usage Accounting"; perplexityai, types/usage_info.py; docs.x.ai, "Cost Tracking".
     """
     ticks = count(at(raw, "cost_in_usd_ticks"))
     if ticks is not None:
@@ -493,8 +494,13 @@ def reported_cost(raw: object) -> Decimal | None:
     for path in ("cost.total_cost", "cost"):
         found = dollars(at(raw, path))
         if found is not None:
-            return found
+            return _with_upstream(found, raw) if at(raw, "is_byok") is True else found
     return None
+
+
+def _with_upstream(fee: Decimal, raw: object) -> Decimal | None:
+    upstream = dollars(at(raw, "cost_details.upstream_inference_cost"))
+    return None if upstream is None else fee + upstream
 
 
 def dollars(value: object) -> Decimal | None:

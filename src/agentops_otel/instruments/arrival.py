@@ -37,8 +37,8 @@ ROOTS = (
     "mcp",
     "litellm",
 )
-"""The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google, mistralai
-since 2.0) has no loader that could tell. A test compares them with the registry."""
+"""The packages of all providers, the first ones with code of their own: a namespace (azure, cerebras, google, newer
+mistralai) has no loader that could tell. A test compares them with the registry."""
 
 
 class Arrival:

@@ -15,7 +15,18 @@ from typing import Any
 from agentops_otel.conventions.usage import EMBEDDINGS as EMBEDDINGS_USAGE
 from agentops_otel.conventions.usage import OPENAI_CHAT, OPENAI_REALTIME, OPENAI_RESPONSES
 from agentops_otel.instruments.shapes import openai_chat, openai_media, openai_realtime, openai_responses, stainless
-from agentops_otel.instruments.spec import Getter, Helper, Operation, Origin, Point, Provider, Socket, counted, each
+from agentops_otel.instruments.spec import (
+    Getter,
+    Helper,
+    Operation,
+    Origin,
+    Point,
+    Provider,
+    Socket,
+    counted,
+    each,
+    reported,
+)
 
 _SAMPLING: dict[str, Getter] = {
     "temperature": "temperature",
@@ -45,6 +56,7 @@ CHAT = Operation(
         **_ANSWER,
         "finish_reasons": each("choices.finish_reason"),
         "usage": counted(OPENAI_CHAT),
+        "cost": reported,
     },
     messages_in=openai_chat.messages_in,
     messages_out=openai_chat.messages_out,
@@ -66,6 +78,7 @@ RESPONSES = Operation(
         **_ANSWER,
         "finish_reasons": openai_responses.finish_reasons,
         "usage": counted(OPENAI_RESPONSES),
+        "cost": reported,
     },
     messages_in=openai_responses.messages_in,
     messages_out=openai_responses.messages_out,
@@ -78,13 +91,13 @@ RESPONSES = Operation(
 EMBEDDINGS = Operation(
     name="embeddings",
     request={"dimensions": "dimensions", "encoding_formats": "encoding_format"},
-    response={"response_model": "model", "usage": counted(EMBEDDINGS_USAGE)},
+    response={"response_model": "model", "usage": counted(EMBEDDINGS_USAGE), "cost": reported},
     messages_in=lambda asked: openai_chat.inputs(asked.get("input")),
 )
 
 RERANK = Operation(
     name="rerank",
-    response={"response_id": "id", "response_model": "model", "usage": counted(EMBEDDINGS_USAGE)},
+    response={"response_id": "id", "response_model": "model", "usage": counted(EMBEDDINGS_USAGE), "cost": reported},
     messages_in=lambda asked: openai_chat.inputs(asked.get("query")),
 )
 
@@ -106,7 +119,7 @@ MODERATIONS = Operation(
 IMAGES = Operation(
     name="image_generation",
     request={"choices": "n"},
-    response={"usage": counted(OPENAI_RESPONSES)},
+    response={"usage": counted(OPENAI_RESPONSES), "cost": reported},
     messages_in=lambda asked: openai_chat.inputs(asked.get("prompt")),
     messages_out=openai_media.images,
     output_type=lambda asked: "image",
@@ -116,7 +129,7 @@ IMAGES = Operation(
 TRANSCRIPTIONS = Operation(
     name="transcription",
     request={"temperature": "temperature"},
-    response={"usage": counted(OPENAI_RESPONSES)},
+    response={"usage": counted(OPENAI_RESPONSES), "cost": reported},
     messages_in=lambda asked: openai_chat.inputs(asked.get("prompt")),
     messages_out=openai_media.transcribed,
     output_type=lambda asked: "text",

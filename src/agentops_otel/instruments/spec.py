@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from agentops_otel.conventions import emit
-from agentops_otel.conventions.usage import Shape
+from agentops_otel.conventions.usage import Shape, reported_cost
 from agentops_otel.paths import at
 from agentops_otel.records import Json, Message, Usage
 
@@ -52,6 +53,11 @@ def first_of(*paths: str) -> Callable[[Any], Any]:
 def counted(shape: Shape, path: str = "usage") -> Callable[[Any], Usage]:
     """A getter of the usage that `shape` finds at `path`."""
     return lambda raw: shape.count(at(raw, path)).usage
+
+
+def reported(raw: Any) -> Decimal | None:
+    """A getter of what the provider says in its usage that the call cost."""
+    return reported_cost(at(raw, "usage"))
 
 
 def given(value: Any) -> bool:

@@ -30,6 +30,7 @@ CHAT = Operation(
         "system_fingerprint": xai.said("system_fingerprint"),
         "finish_reasons": xai.finish_reasons,
         "usage": xai.usage,
+        "cost": xai.cost,
     },
     messages_in=xai.messages_in,
     messages_out=xai.messages_out,

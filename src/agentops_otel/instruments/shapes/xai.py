@@ -7,9 +7,10 @@ usage).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from agentops_otel.conventions.usage import XAI_CHAT
+from agentops_otel.conventions.usage import XAI_CHAT, reported_cost
 from agentops_otel.paths import at
 from agentops_otel.records import Json, Message, Usage
 from agentops_otel.values import loads
@@ -156,9 +157,18 @@ def said(name: str) -> Any:
 
 def usage(response: Any) -> Usage:
     """The counts of the newest message that has any."""
+    told = _told(response)
+    return Usage() if told is None else XAI_CHAT.count(told).usage
+
+
+def cost(response: Any) -> Decimal | None:
+    """What the call cost, as the newest message with counts tells; old clients do not know of it."""
+    return reported_cost(_told(response))
+
+
+def _told(response: Any) -> Any:
     sent = response.chunks if isinstance(response, Streamed) else [_proto(response)]
-    told = [message.usage for message in sent if message.HasField("usage")]
-    return XAI_CHAT.count(told[-1]).usage if told else Usage()
+    return next((message.usage for message in reversed(sent) if message.HasField("usage")), None)
 
 
 def _outputs(response: Any) -> list[tuple[Message, int]]:
