@@ -93,7 +93,7 @@ def test_the_document_is_that_of_the_tests() -> None:
 
 def test_the_oldest_tested_version_is_the_oldest_that_is_promised() -> None:
     """`Provider.tested` begins with the version that CI installs."""
-    pinned = {**pins("litellm.txt"), **pins("lowest-providers.txt"), **pins("lowest.txt")}
+    pinned = {**pins("lowest-litellm.txt"), **pins("lowest-providers.txt"), **pins("lowest.txt")}
     installation = registry.install(NoOpTracer())
     installation.uninstall()
     promised = {status.distribution: version(status.tested.removeprefix(">=")) for status in installation.status}

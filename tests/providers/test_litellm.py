@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from agentops_otel.testing import ModelServer
 from .matrix import Case, Matrix, Way, check, recording
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else it looks for prices on the net
-try:
-    import litellm
-except ImportError:
-    litellm = None
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    try:
+        import litellm
+    except ImportError:
+        litellm = None
 
 MODEL = "openai/gpt-4o-mini"
 MESSAGES = [{"role": "user", "content": "Hello there"}]
@@ -96,6 +99,7 @@ MATRIX = Matrix(
             uncounted=OWN_COUNT,
             is_sync=False,
             lacks=NO_BLOCK,
+            later={"close": "1.82", "cut": "1.106"},  # older ones take an answer that was cut for whole, and count it
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 Its functions are watched where programs and its Router look them up, in the module itself. The call that it makes by
 the client of OpenAI is within, and so is not another. Answers and chunks are OpenAI's, with the provider beside them.
-Source: litellm 1.106, main.py, chat_completions/dispatch.py and litellm_core_utils/streaming_handler.py.
+Source: litellm 1.79 to 1.106, main.py, chat_completions/dispatch.py and litellm_core_utils/streaming_handler.py.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _OPERATIONS = {
 PROVIDER = Provider(
     name="litellm",
     distribution="litellm",
-    tested=">=1.106.2",
+    tested=">=1.79.3",
     points=[
         Point("litellm", f"{prefix}{name}", operation)
         for name, operation in _OPERATIONS.items()
