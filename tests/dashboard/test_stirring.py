@@ -35,7 +35,7 @@ def test_news_come_at_once_and_end_with_the_server(tmp_path: Path, compressed: s
             assert [answer.readline(), answer.readline()] == [b"data:\n", b"\n"]
             assert server.process is not None
             server.process.terminate()
-            assert set(answer.read().splitlines()) <= {b"data:", b""}
+            assert set(answer.read().splitlines()) <= {b"data:", b":", b""}
             assert server.stop() == 0
 
 
@@ -48,14 +48,19 @@ def test_news_are_for_whoever_may_read(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_a_row_comes_by_the_news_alone(browser: Any, nothing: Recorded) -> None:
-    """Without the page asking again and again."""
+    """Without the page asking again and again; also after the way back from another page."""
     page = browser.new_page()
     page.add_init_script("window.setInterval = () => 0")
-    page.goto(f"{nothing.server.url}/sessions?id=heard")
+    page.goto(f"{nothing.server.url}/sessions?text=heard")
     page.get_by_text("No session").first.wait_for()
     with closing(SqliteStore(nothing.server.db)) as store:
         store.append("default", [SessionFacts("heard", START)])
     page.locator("[id='s-heard']").wait_for()
+    page.goto(f"{nothing.server.url}/settings")
+    page.go_back()
+    with closing(SqliteStore(nothing.server.db)) as store:
+        store.append("default", [SessionFacts("heard again", START)])
+    page.locator("[id='s-heard again']").wait_for()
     page.close()
 
 

@@ -26,10 +26,14 @@ function tick() {
   }
 }
 
+function deaf() {
+  stirring?.close();
+  stirring = null;
+}
+
 function listen() {
   if (document.visibilityState !== "visible" || document.querySelector("[data-live]") === null) {
-    stirring?.close();
-    stirring = null;
+    deaf();
   } else if (stirring === null) {
     stirring = new EventSource("/stirring");
     stirring.addEventListener("message", () => {
@@ -55,6 +59,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.xhr.status) connected(event.detail.xhr.status < 500);
 });
 document.addEventListener("visibilitychange", tick);
+addEventListener("pagehide", deaf); // a page with an open connection is not kept for the way back
 document.addEventListener("htmx:beforeSwap", (event) => { // asked for before it was picked
   if (event.detail.target.querySelector(".pick:checked")) event.detail.shouldSwap = false;
 });
