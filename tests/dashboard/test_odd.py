@@ -113,6 +113,14 @@ def test_large_counts_are_rounded(count: int, words: str) -> None:
     assert rounded_count(count) == words
 
 
+def test_huge_sums_do_not_run_into_each_other(odd: Recorded) -> None:
+    """The list and the tables of costs round them; the exact ones are there for who wants them."""
+    row, costs = odd.read("/sessions?id=huge"), odd.read("/sessions/huge?tab=cost")
+    assert "2.96 G / 2.90 G / 9" in row.words
+    assert "2.96 G 2.90 G 9" in costs.words
+    assert "2,962,962,963" in [cell.attributes.get("title") for cell in costs.all("td")]
+
+
 def test_rare_filters_are_unfolded_where_they_are_set(odd: Recorded) -> None:
     """All others can be seen at once."""
     pages = [odd.read(f"/sessions?{query}") for query in ("", "tag=x", "model=m", "id=huge")]

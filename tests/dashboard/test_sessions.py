@@ -98,6 +98,12 @@ def test_models_and_tags_lead_to_their_sessions(recorded: Recorded) -> None:
     assert "/sessions?state=indeterminate&model=in-house-70b" in links
 
 
+def test_fields_that_nobody_filled_in_leave_the_url(recorded: Recorded) -> None:
+    """What a form sends is led to the URL that one would send around."""
+    answer = recorded.server.ask("GET", "/sessions?text=&state=failure&column=cost&sort=cost&model=&until=")
+    assert (answer.status, answer.headers["location"]) == (303, "/sessions?state=failure&sort=cost&column=cost")
+
+
 def test_a_filter_can_be_taken_away(recorded: Recorded) -> None:
     """Each filter that is set has a link to the list without it."""
     page = recorded.read("/sessions?tag=nightly&state=failure")

@@ -91,7 +91,6 @@ def _templates() -> Environment:
         short_cost=values.short_cost,
         state=lambda session: values.state_text(session).capitalize(),
         tokens=values.tokens_text,
-        tokens_count=values.tokens_count,
     )
     return templates
 

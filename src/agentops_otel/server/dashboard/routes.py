@@ -120,6 +120,8 @@ class Dashboard:
         caller = caller_of(request, self._gate)
         asked = request.query_params
         filters, cursor = Filters.of(asked), asked.get("cursor")
+        if not all(asked.values()):  # the fields of a form that nobody filled in
+            return RedirectResponse(filters.url(cursor=cursor or None), 303, HEADERS)
         try:
             found = self._store.sessions(caller.project_id, filters.query(self._clock(), SESSIONS_AT_ONCE, cursor))
             sessions, more, wrong = found.items, found.next_cursor, None
