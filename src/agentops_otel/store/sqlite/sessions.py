@@ -250,8 +250,8 @@ def move_sums(db: sqlite3.Connection, known: Known) -> None:
 
 
 SHARE = (
-    "INSERT OR IGNORE INTO shared_sessions (project_id, session_id, reader_project_id, start_ns) SELECT ?1, ?2, ?3, "
-    "coalesce((SELECT start_ns FROM sessions WHERE project_id = ?1 AND session_id = ?2), 0)"
+    "INSERT OR IGNORE INTO shared_sessions (project_id, session_id, reader_project_id, start_ns) SELECT ?, ?, ?, "
+    "coalesce((SELECT start_ns FROM sessions WHERE project_id = ? AND session_id = ?), 0)"
 )
 OWNER_OF_SHARED = "SELECT project_id FROM shared_sessions WHERE reader_project_id = ? AND session_id = ?"
 _OF_SHARED = "shared_sessions INDEXED BY shared_by_session"

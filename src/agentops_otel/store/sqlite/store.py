@@ -218,7 +218,7 @@ class SqliteStore:
     def share(self, project_id: str, session_id: str, reader_project_id: str) -> None:
         """Let a second project read a session; see `Store.share`."""
         with self._connections.writing() as db:
-            db.execute(sessions.SHARE, (project_id, session_id, reader_project_id))
+            db.execute(sessions.SHARE, (project_id, session_id, reader_project_id, project_id, session_id))
 
     # --- reading -------------------------------------------------------------------------------------------------
 
