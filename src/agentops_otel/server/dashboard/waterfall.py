@@ -301,7 +301,7 @@ def _places(plot: Plot, view: View) -> Iterator[_Place]:
                 yield place._replace(is_shut=True)
             else:
                 yield place
-                left += [_Place(run, place.depth + 1) for run in reversed(_runs(plot, event_id, view))]
+                left += [_Place(run, min(place.depth + 1, DEEPEST)) for run in reversed(_runs(plot, event_id, view))]
 
 
 def _runs(plot: Plot, event_id: str | None, view: View) -> list[list[Event]]:
