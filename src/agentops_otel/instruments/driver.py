@@ -273,7 +273,7 @@ class Flight(Taken):
             raise
 
     def _asked(self) -> Asked:
-        self.origin = self.provider.origin(self._instance)
+        self._look_where_to()
         call = call_of(self, capture=False)
         return Asked(call.provider, call.request_model)
 
@@ -294,9 +294,17 @@ class Flight(Taken):
         collector = parent.get(_COLLECTS)
         if isinstance(collector, _Collector):
             collector.flights.append(self)
-        self.origin = self.provider.origin(self._instance)
         self.started_s = time.perf_counter()
+        self._look_where_to()
         return self._context
+
+    def _look_where_to(self) -> None:
+        """Where the call goes stands in the inside of the client, which may have moved."""
+        try:
+            self.origin = self.provider.origin(self._instance)
+        except Exception as error:
+            with quietly("telling where a model call goes"):
+                raise error
 
     def hand_over(self, result: Any) -> Any:
         """What the caller gets: the value itself, after landing; or the result, watched until its end."""
