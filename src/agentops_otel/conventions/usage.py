@@ -392,6 +392,9 @@ OLLAMA = Shape(prompt=("prompt_eval_count",), completion=("eval_count",))
 WATSONX = Shape(prompt=("input_token_count",), completion=("generated_token_count",))
 """IBM watsonx.ai: text generation, embeddings and reranking; its chat has the OpenAI shape. ibm-watsonx-ai 1.8."""
 
+REPLICATE = Shape(prompt=("input_token_count",), completion=("output_token_count",))
+"""Replicate: among the `metrics` of predictions of models of language. replicate 1.0.7, prediction.py."""
+
 MISTRAL = OPENAI_CHAT
 """Mistral chat: the OpenAI shape. mistralai, models/usageinfo.py."""
 

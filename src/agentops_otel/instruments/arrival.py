@@ -34,6 +34,7 @@ ROOTS = (
     "voyageai",
     "ibm_watsonx_ai",
     "xai_sdk",
+    "replicate",
     "mcp",
     "litellm",
 )

@@ -15,8 +15,9 @@ import contextlib
 import gc
 import inspect
 import time
+import weakref
 from _thread import LockType, allocate_lock, get_ident, start_new_thread
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import wrapt
@@ -31,6 +32,7 @@ from agentops_otel.conventions import emit
 from agentops_otel.conventions.exceptions import record_failure
 from agentops_otel.guard import quietly
 from agentops_otel.instruments import deferred, watchers
+from agentops_otel.instruments.jobs import followed
 from agentops_otel.instruments.spec import Operation, Provider, Route
 from agentops_otel.instruments.taken import Taken, call_of
 from agentops_otel.privacy import Policy
@@ -62,7 +64,7 @@ class Tower:
     thread holds a lock of a span processor, so a flight that it finds must not end its span there.
     """
 
-    __slots__ = ("_collecting_in", "_landing", "is_open", "policy", "tracer")
+    __slots__ = ("_collecting_in", "_landing", "is_open", "jobs", "policy", "tracer")
 
     def __init__(self, tracer: Tracer, policy: Policy) -> None:
         self.tracer = tracer
@@ -70,6 +72,8 @@ class Tower:
         self.policy = policy
         """What of prompts, answers and arguments may be written down."""
         self.is_open = True
+        self.jobs: weakref.WeakValueDictionary[str, Flight] = weakref.WeakValueDictionary()
+        """Calls that go on, by the ids that their provider gave them."""
         self._collecting_in: int | None = None
         self._landing: list[LockType] = []
         """One for each thread that lands a flight; held until it has."""
@@ -114,10 +118,16 @@ SETTLE_S = 0.5
 
 
 def watched(
-    original: Any, provider: Provider, operation: Operation | Route, tower: Tower, *, prepares: bool = False
+    original: Any,
+    provider: Provider,
+    operation: Operation | Route,
+    tower: Tower,
+    *,
+    prepares: bool = False,
+    names: Sequence[str] = (),
 ) -> Any:
-    """`original` as a function that records each of its calls."""
-    names = positional_names(original)
+    """`original` as a function that records each of its calls. `names` are those of what it takes as `*args`."""
+    names = names or positional_names(original)
     departs_later = prepares or _only_prepares(original)
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -243,7 +253,7 @@ def _only_prepares(function: Any) -> bool:
 class Flight(Taken):
     """One model call from its request to its end. For one thread at a time, as the clients' streams are."""
 
-    __slots__ = ("_context", "_has_landed", "_instance", "_ledger", "_source", "_span", "_tower")
+    __slots__ = ("__weakref__", "_context", "_has_landed", "_instance", "_ledger", "_source", "_span", "_tower")
 
     def __init__(
         self, tower: Tower, provider: Provider, operation: Operation, instance: Any, asked: Mapping[str, Any]
@@ -310,6 +320,10 @@ class Flight(Taken):
         """What the caller gets: the value itself, after landing; or the result, watched until its end."""
         with quietly("watching the result of a model call"):
             if self._is_exchanged(result):
+                return result
+            job = self.provider.job
+            if job is not None and type(result).__name__ == job.kind:
+                followed(self, job, result, self._tower)
                 return result
             kind = watchers.kind_of(type(result), self.provider)
             if kind == "value":

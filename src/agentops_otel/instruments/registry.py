@@ -16,8 +16,9 @@ from opentelemetry.trace import Tracer
 
 from agentops_otel.guard import quietly
 from agentops_otel.instruments.driver import Silenced, Tower, collecting, seen_through, silenced, tower_of, watched
+from agentops_otel.instruments.jobs import telling
 from agentops_otel.instruments.sockets import heard
-from agentops_otel.instruments.spec import Helper, OwnTracer, Point, Provider, Socket, ToolRun, TypeTest
+from agentops_otel.instruments.spec import Helper, JobTold, OwnTracer, Point, Provider, Socket, ToolRun, TypeTest
 from agentops_otel.instruments.tools import carried_out
 from agentops_otel.privacy import Policy
 
@@ -41,6 +42,7 @@ NAMES = (
     "voyageai",
     "watsonx",
     "xai",
+    "replicate",
     "mcp",
     "litellm",
 )
@@ -81,7 +83,7 @@ class ProviderStatus:
         return next((point.reason for point in self.points if point.reason), None)
 
 
-_Patched = Point | ToolRun | Helper | Socket | OwnTracer | TypeTest
+_Patched = Point | ToolRun | JobTold | Helper | Socket | OwnTracer | TypeTest
 _STATES: tuple[State, ...] = ("active", "skipped", "waiting", "missing")
 
 _NEIGHBOURS = (
@@ -114,6 +116,7 @@ class Installation:
         points: list[_Patched] = [
             *provider.points,
             *provider.tools,
+            *(provider.job.told if provider.job is not None else ()),
             *provider.helpers,
             *provider.sockets,
             *provider.own_tracers,
@@ -181,7 +184,10 @@ class Installation:
             return silenced(original, point.is_private, self._tower) if is_property else Silenced(original, self._tower)
         if isinstance(point, TypeTest):
             return seen_through(original, self._tower)
-        return watched(original, provider, point.operation, self._tower, prepares=point.prepares)
+        if isinstance(point, JobTold):
+            assert provider.job is not None
+            return telling(original, provider.job, point, self._tower)
+        return watched(original, provider, point.operation, self._tower, prepares=point.prepares, names=point.names)
 
 
 class _Patch:

@@ -132,14 +132,15 @@ Route = Callable[[Any, Mapping[str, Any]], tuple[Operation, Mapping[str, Any]] |
 class Point:
     """One function to watch: the module that defines it (or names it early), the path in it, and what it does.
 
-    A function that does many things has a route. One that `prepares` makes a manager, and the call begins when that is
-    entered.
+    A function that does many things has a route. One that `prepares` makes a manager or a generator, and the call
+    begins when that is entered. `names` are those of arguments that it takes as `*args`.
     """
 
     module: str
     path: str
     operation: Operation | Route
     prepares: bool = False
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,31 @@ class ToolRun:
     outcome: Callable[[Any], ToolOutcome]
 
 
+@dataclass(frozen=True)
+class JobTold:
+    """A function that returns a job that may be known, or one of the job's that `streams` what it gives."""
+
+    module: str
+    path: str
+    streams: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A class, by its name, whose instances stand for calls that may go on, and have an `id`.
+
+    The functions of `told` tell what has become of it. `said` is what an instance says by now, read like a response;
+    `failure` the error of a call that has ended by one; `keep` lets its second argument live as long as the instance.
+    """
+
+    kind: str
+    told: Sequence[JobTold]
+    said: Callable[[Any], Any]
+    has_ended: Callable[[Any], bool]
+    failure: Callable[[Any], BaseException | None]
+    keep: Callable[[Any, object], None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A client library. `name` is the provider when the host name tells no other.
@@ -204,6 +230,7 @@ class Provider:
     `distribution` that the tests run with. `streams_within` names classes of the client that iterate over a stream that
     they hold, and the attribute that holds it: that stream is watched in its place. `kinds` names classes whose
     methods do not tell what they are: an "iterable" (a stream that is no iterator), a "body" that is read as bytes.
+    `job` is what functions return whose calls go on.
     """
 
     name: str
@@ -219,3 +246,4 @@ class Provider:
     type_tests: Sequence[TypeTest] = ()
     streams_within: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+    job: Job | None = None

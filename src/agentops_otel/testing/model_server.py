@@ -42,6 +42,7 @@ from agentops_otel.testing import (
     mistral_wire,
     ollama_wire,
     openai_wire,
+    replicate_wire,
     watsonx_wire,
 )
 from agentops_otel.testing.openai_wire import Endpoint, error_body
@@ -59,6 +60,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **huggingface_wire.ENDPOINTS,
     **compatible_wire.ENDPOINTS,
     **watsonx_wire.ENDPOINTS,
+    **replicate_wire.ENDPOINTS,
 }
 """What is served, by path."""
 
@@ -224,7 +226,11 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint, named = endpoint_at(path)
         if named and isinstance(body, dict):
             body = {**named, **body}
+        if "prefer" in headers and isinstance(body, dict):
+            body = {**body, "prefer": headers["prefer"]}
         reply, reply_id = self.server.owner._reply_to(Request(self.command, path, headers, body))
+        if named and headers.get("content-length", "0") == "0":
+            body = named
         if isinstance(reply, Body):
             self._send(reply.status, reply.content, reply.content_type)
         elif isinstance(reply, Failure):
@@ -242,10 +248,11 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.stream:
             self._send_stream(endpoint, _events(endpoint, body, answer, reply), reply)
             return
-        if reply.hold is not None:
+        if reply.hold is not None and not asked.announces:
             self._wait(reply.hold)
         content = json.dumps(endpoint.plain(body, answer)).encode()
-        self._send(200, content, headers=endpoint.headers(answer), cut=reply.cut_after is not None)
+        cut = reply.cut_after is not None and not asked.announces
+        self._send(200, content, headers=endpoint.headers(answer), cut=cut)
 
     def _send_failure(self, failure: Failure, endpoint: Endpoint | None) -> None:
         body = (endpoint.error if endpoint else error_body)(failure)

@@ -121,7 +121,10 @@ def count_tokens(value: Any) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What an endpoint read of a request: enough to make an answer without knowing the wire."""
+    """What an endpoint read of a request: enough to make an answer without knowing the wire.
+
+    An answer that only `announces` where the stream is, is neither held up nor cut.
+    """
 
     model: str
     stream: bool
@@ -131,6 +134,7 @@ class Asked:
     tool_answered: bool = False
     schema: Any = None
     reasons: bool = False
+    announces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
