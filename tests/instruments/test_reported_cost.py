@@ -65,7 +65,10 @@ OWN_KEY = {"cost": 0.95, "is_byok": True, "cost_details": {"upstream_inference_c
         (chat, body(CHAT, {"cost": "much"}), None),
         (chat, body(CHAT, {}), None),
         (streamed, stream(CHUNK, OPENROUTER), "0.00014"),
-        (responses, body(RESPONSE, {"input_tokens": 11, "output_tokens": 5, "cost_in_usd_ticks": 1}), "0.0000000001"),
+        pytest.param(
+            *(responses, body(RESPONSE, {"input_tokens": 11, "cost_in_usd_ticks": 1}), "0.0000000001"),
+            marks=pytest.mark.skipif(not hasattr(openai.OpenAI, "responses"), reason="this client has no responses"),
+        ),
         (embeddings, body(VECTORS, {"total_tokens": 11, "cost": 0.0000002}), "0.0000002"),
     ],
 )
