@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import pkgutil
@@ -18,7 +19,8 @@ from agentops_otel.instruments import registry
 from agentops_otel.instruments.spec import Provider
 from agentops_otel.records import LLMCall
 
-from .matrix import Case, Matrix, recording, run
+from .compatible import left_responses_are_closed  # noqa: F401  of clients that speak through `requests`
+from .matrix import UNKNOWN, Case, Matrix, recording, run
 
 ANSWERED = ("answered", "to the end")
 
@@ -72,6 +74,9 @@ def test_client_whose_insides_moved_is_called_as_without_us(
             watched = [run(case, server)[0] for _ in range(2)]
     assert watched == [bare, bare]
     calls = [event for event in recorded() if isinstance(event, LLMCall)]
-    assert [(case.way.span, case.way.usage)] * 2 == [(call.name, call.usage) for call in calls]
+    known = [(call.name, UNKNOWN if call.estimated else call.usage) for call in calls]
+    assert [(case.way.span, case.way.usage)] * 2 == known
     told = [record.message for record in caplog.records if record.name == "agentops_otel"]
+    caplog.clear()  # its tracebacks hold clients; what those leave open is for the marks of this case
+    gc.collect()
     assert told == ["telling where a model call goes failed: AttributeError"]
